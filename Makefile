@@ -234,7 +234,7 @@ fuzz: $(B)/fuzz/$(F)
 
 # ---- checks of the source --------------------------------------------------------------------------------------------------------------
 
-.PHONY: format format-check deps-check tidy
+.PHONY: format format-check deps-check style-check tidy
 OURS     = $(shell find $(wildcard $(or $T,runtime registry extractor invoke deployer tests)) -name '*.[ch]' 2>/dev/null | LC_ALL=C sort)
 CODE     = $(foreach d,$(FOLDERS),$(call sources,$d,c)) $(wildcard $(MAINS))
 format:
@@ -243,6 +243,8 @@ format-check:
 	@$(if $(OURS),clang-format-14 --dry-run --Werror $(OURS))
 deps-check:
 	@$(PYTHON) tests/support/deps_check.py
+style-check:
+	@$(PYTHON) tests/support/style_check.py
 
 # One stamp a source; it hangs from the object, hence from every header that the source includes.
 TIDY     = $(patsubst %.c,$(B)/tidy/%.ok,$(if $T,$(filter $T/% $T.c $T,$(CODE)),$(CODE)))
@@ -269,6 +271,6 @@ run: all
 clean:
 	rm -rf build
 help:
-	@echo 'all setup third-party | unit asan [T=path] | fuzz-replay, fuzz F=name SECONDS=60 | format format-check deps-check tidy | e2e test | run clean'
+	@echo 'all setup third-party | unit asan [T=path] | fuzz-replay, fuzz F=name SECONDS=60 | format format-check deps-check style-check tidy | e2e test | run clean'
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

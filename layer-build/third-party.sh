@@ -33,7 +33,7 @@ command -v "${cross}gcc" > /dev/null && command -v "${compiler%% *}" > /dev/null
 
 export CFLAGS='-O2 -g0 -ffunction-sections -fdata-sections -fstack-protector-strong -fstack-clash-protection -fPIE'
 # Raise the number when this script changes what a recipe's build sees.
-flavour="1 $ARCH $CFLAGS $compiler $("${cross}gcc" -dumpfullversion) $(stat -c %Y:%s "/usr/lib/$ARCH-linux-musl/libc.a")"
+flavour="2 $ARCH $CFLAGS $compiler $("${cross}gcc" -dumpfullversion) $(stat -c %Y:%s "/usr/lib/$ARCH-linux-musl/libc.a")"
 
 declare -A key needs_of
 load() { # NAME: fills key[NAME] and, before it, those of its needs
@@ -100,7 +100,8 @@ build_one() { # NAME
         version=system
     fi
     install_wrapper "$work"
-    if ! (
+    # In the background, because `set -e` is off in whatever a condition runs.
+    (
         export OUT=$work/out CC=scar-cc AR=${cross}ar RANLIB=${cross}ranlib STRIP=${cross}strip CROSS=$cross ARCH
         export HOST=$ARCH-linux-musl PATH=$work/bin:$PATH SOURCE_DATE_EPOCH=1 LC_ALL=C TZ=UTC
         JOBS=$(nproc)
@@ -110,7 +111,8 @@ build_one() { # NAME
         cd "$work/src"
         set -ex
         build
-    ) > "$log" 2>&1 < /dev/null 8>&-; then
+    ) > "$log" 2>&1 < /dev/null 8>&- &
+    if ! wait $!; then
         tail -n 25 "$log" >&2
         die "$name: the build failed; its log is $log"
     fi

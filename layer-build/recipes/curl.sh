@@ -5,8 +5,9 @@ needs='zlib openssl'
 build()
 {
     # Debian's patches touch the inputs of configure but nothing that this build uses of them; do not run the autotools again.
-    find . -name '*.in' -o -name aclocal.m4 -o -name configure | xargs touch -d '2037-01-01'
-    find . -name aclocal.m4 | xargs touch -d '2036-01-01'
+    find . -exec touch -h -d 2020-01-01 {} +
+    touch -d 2020-01-02 aclocal.m4
+    find . \( -name '*.in' -o -name configure \) -exec touch -d 2020-01-03 {} +
     LIBS='-lpthread' ./configure --host="$HOST" --prefix="$OUT" --disable-shared --enable-static \
         --with-openssl="$(dep openssl)" --with-zlib="$(dep zlib)" --without-ca-bundle --without-ca-path --without-ca-fallback \
         --enable-http --enable-proxy --enable-ipv6 --enable-threaded-resolver --enable-unix-sockets \

@@ -1,0 +1,79 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# run.sh [GROUP...]: run groups of tests (all when none is named), print a table, and end with `N passed, N failed, N skipped`.
+#
+# A group's last line of that form counts; a check without one (a linter) is one test. A group that breaks without counting a failure
+# counts one, so the status is 0 only when everything ran and passed. Logs: build/test-logs/GROUP.log.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 1
+# shellcheck source=/dev/null
+. layer-build/common.sh
+logs=build/test-logs
+mkdir -p "$logs"
+jobs=-j$(nproc)
+groups=(setup build unit asan fuzz-replay deps-check style-check format-check tidy e2e)
+[ $# -eq 0 ] || groups=("$@")
+passed=0 failed=0 skipped=0 table=''
+
+group_command() {
+    case $1 in
+    setup) make --no-print-directory setup ;;
+    build) make --no-print-directory "$jobs" all ;;
+    unit | asan | fuzz-replay | tidy) make --no-print-directory "$jobs" "$1" ;;
+    e2e) end_to_end ;;
+    *) make --no-print-directory "$1" ;;
+    esac
+}
+
+# pytest and its friends live in the cache, keyed by what they are made from; Debian's own Python, whatever PATH says.
+end_to_end() {
+    local requirements=tests/e2e/requirements.txt key venv
+    find tests/e2e -name 'test_*.py' 2> /dev/null | grep -q . || { echo "no end-to-end tests"; return 0; }
+    [ -f "$requirements" ] || requirements=tests/support/requirements.txt
+    key=$( (/usr/bin/python3 --version; cat "$requirements") | sha256sum | cut -c1-12)
+    venv=$SCAR_CACHE/venv/$key
+    if [ ! -e "$venv/.complete" ]; then
+        mkdir -p "$SCAR_CACHE/venv"
+        (
+            flock 8
+            [ ! -e "$venv/.complete" ] || exit 0
+            /usr/bin/python3 -m venv --clear "$venv" && "$venv/bin/python" -m pip --quiet install -r "$requirements" && touch "$venv/.complete"
+        ) 8> "$venv.lock" || return 1
+    fi
+    "$venv/bin/python" -m pytest -p no:cacheprovider -q -ra --tb=short ${PYTEST_ARGS:-} tests/e2e
+}
+
+# The last line that counts: ours, or pytest's ("3 passed, 1 skipped in 2.1s").
+count_of() { # LOG WORD
+    grep -E '[0-9]+ (passed|failed|skipped|error)' "$1" | tail -n 1 | grep -oE "[0-9]+ $2" | tail -n 1 | cut -d' ' -f1
+}
+
+for group in "${groups[@]}"; do
+    start=$SECONDS log=$logs/$group.log
+    printf '== %s\n' "$group"
+    group_command "$group" < /dev/null 2>&1 | tee "$log"
+    status=${PIPESTATUS[0]}
+    p=0 f=0 s=0
+    case $group in
+    unit | asan | fuzz-replay | e2e)
+        p=$(count_of "$log" passed) f=$(count_of "$log" failed) s=$(count_of "$log" skipped)
+        e=$(count_of "$log" errors?)
+        p=${p:-0} f=$((${f:-0} + ${e:-0})) s=${s:-0}
+        [ "$status" -eq 0 ] || [ "$f" -gt 0 ] || f=1
+        ;;
+    setup | build) [ "$status" -eq 0 ] || f=1 ;;
+    *) if [ "$status" -eq 0 ]; then p=1; else f=1; fi ;;
+    esac
+    if [ "$group" = e2e ] && [ "${SCAR_MUST_WORK:-}" = 1 ] && [ "$s" -gt 0 ]; then
+        echo "e2e: $s skipped, but SCAR_MUST_WORK=1"
+        f=$((f + s)) s=0
+    fi
+    passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+    table+=$(printf '%-13s %7d %7d %7d %6d s' "$group" "$p" "$f" "$s" $((SECONDS - start)))$'\n'
+    # Without the packages or the programs nothing after them means anything.
+    if [ "$group" = setup ] && [ "$status" -ne 0 ]; then break; fi
+done
+printf '\n%-13s %7s %7s %7s %8s\n%s' group passed failed skipped time "$table"
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
