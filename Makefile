@@ -236,7 +236,7 @@ fuzz: $(B)/fuzz/$(F)
 
 .PHONY: format format-check deps-check style-check tidy
 OURS     = $(shell find $(wildcard $(or $T,runtime registry extractor invoke deployer tests)) -name '*.[ch]' 2>/dev/null | LC_ALL=C sort)
-CODE     = $(foreach d,$(FOLDERS),$(call sources,$d,c)) $(wildcard $(MAINS))
+CODE     = $(foreach d,$(FOLDERS) $(LOADER),$(call sources,$d,c)) $(wildcard $(MAINS))
 format:
 	@$(if $(OURS),clang-format-14 -i $(OURS))
 format-check:

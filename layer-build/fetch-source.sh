@@ -71,6 +71,10 @@ download() { # VERSION
     return 1
 }
 
+say_if_older() { # VERSION
+    [ "$1" = "${versions%% *}" ] || say "WARNING: version ${versions%% *} cannot be had; using $1"
+}
+
 check_recorded_sum() { # the original tarball of the version in use, when the recipe knows it
     local sum file
     while read -r sum file; do
@@ -112,13 +116,17 @@ exec 9> "$apt/lock"
 flock 9
 : > "$dir/fetch.log"
 for version in $versions; do
-    if complete "$(dsc_of "$version")"; then unpack "$version"; exit 0; fi
+    if complete "$(dsc_of "$version")"; then
+        say_if_older "$version"
+        unpack "$version"
+        exit 0
+    fi
     [ -z "$pristine" ] || break
 done
 prepare_apt
 for version in $versions; do
     if download "$version"; then
-        [ "$version" = "${versions%% *}" ] || say "WARNING: version ${versions%% *} cannot be had; using $version"
+        say_if_older "$version"
         unpack "$version"
         exit 0
     fi
