@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file http.h
+ * HTTP client for registries, storage and AWS, on libcurl.
+ *
+ * A client keeps connections and TLS sessions and is used by one thread at a time; make one
+ * for each thread. Redirects are never followed here: the caller decides (Authorization must
+ * not go to another host). Environment proxies (https_proxy, ...) are honoured. The CA bundle is the
+ * first of $SCAR_CA_BUNDLE, $SSL_CERT_FILE, /etc/pki/tls/certs/ca-bundle.crt (Amazon Linux),
+ * /etc/ssl/certs/ca-certificates.crt (Debian); when none exists an https request
+ * fails with SCAR_ERR_TLS and says which paths were tried. http:// is refused unless the host
+ * is loopback or the request says allow_plain.
+ */
+#ifndef SCAR_RUNTIME_BASE_HTTP_H
+#define SCAR_RUNTIME_BASE_HTTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "runtime/base/buf.h"
+
+struct scar_err;
+struct scar_http; /**< a client */
+
+struct scar_http_options {
+	const char *user_agent; /**< NULL: "scar/<version>" */
+	const char *ca_bundle;  /**< NULL: as above */
+};
+
+struct scar_http_header {
+	const char *name;
+	const char *value;
+};
+
+/** Takes the next piece of a body; -1 with err ends the transfer with that error. */
+typedef int (*scar_http_sink)(void *ctx, const void *data, size_t len, struct scar_err *err);
+/** Gives the next piece of a request body; *ret_len 0 is the end. */
+typedef int (*scar_http_source)(void *ctx, void *data, size_t size, size_t *ret_len, struct scar_err *err);
+
+struct scar_http_request {
+	const char *method; /**< NULL: GET */
+	const char *url;
+	const struct scar_http_header *headers;
+	size_t header_count;
+	const void *body; /**< whole body, or NULL */
+	size_t body_len;
+	scar_http_source body_source; /**< instead of body; body_len is its size */
+	void *body_ctx;
+	int64_t connect_timeout_ms; /**< 0: 10 s */
+	int64_t stall_timeout_ms;   /**< no byte for this long fails; 0: 30 s; -1: never */
+	int64_t total_timeout_ms;   /**< 0: none */
+	size_t max_body_bytes;      /**< of a response body kept in resp->body; 0: 64 KiB */
+	bool allow_plain;           /**< http:// to a host that is not loopback */
+	/** A 2xx body goes here piece by piece instead of resp->body. Other bodies are kept. */
+	scar_http_sink sink;
+	void *sink_ctx;
+	/** Set by another thread to end the transfer (SCAR_ERR_INTERRUPTED); may be NULL. */
+	const volatile int *cancel;
+};
+
+struct scar_http_response {
+	int status;              /**< 0 if none was received */
+	struct scar_buf headers; /**< raw "Name: value\r\n" lines of the last header block */
+	struct scar_buf body;
+	uint64_t body_bytes;     /**< bytes received, sink included */
+};
+
+/** First call in a process must come before threads start. */
+struct scar_http *scar_http_create(const struct scar_http_options *options, struct scar_err *err);
+void scar_http_free(struct scar_http *http);
+
+void scar_http_response_init(struct scar_http_response *resp);
+void scar_http_response_clear(struct scar_http_response *resp);
+/**
+ * Performs one request. 0 when a complete response arrived, whatever its status: the caller
+ * looks at resp->status. -1: SCAR_ERR_NETWORK, _TLS, _LIMIT, _TIMEOUT, _PROTOCOL (body cut short), or the sink's error.
+ */
+int scar_http_perform(struct scar_http *http, const struct scar_http_request *req,
+		      struct scar_http_response *resp, struct scar_err *err);
+/**
+ * Value of a response header (case-insensitive), white space trimmed, copied to value.
+ * nth: 0 for the first of that name. @return 1 found, 0 absent or longer than size
+ */
+int scar_http_header_get(const struct scar_http_response *resp, const char *name, unsigned nth, char *value, size_t size);
+
+static inline void scar_cleanup_http(struct scar_http **http)
+{
+	scar_http_free(*http);
+}
+#define scar_http_auto scar_auto(scar_cleanup_http)
+#define scar_http_response_auto scar_auto(scar_http_response_clear)
+
+#endif
