@@ -4,7 +4,7 @@
 # run.sh [GROUP...]: run groups of tests (all when none is named), print a table, and end with `N passed, N failed, N skipped`.
 #
 # A group's last line of that form counts; a check without one (a linter) is one test. A group that breaks without counting a failure
-# counts one, so the status is 0 only when everything ran and passed. Logs: build/test-logs/GROUP.log.
+# counts one, so the status is 0 only when everything ran and passed. Logs: build/test-logs/GROUP.log; the last line again in counts.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 # shellcheck source=/dev/null
@@ -75,5 +75,5 @@ for group in "${groups[@]}"; do
     if [ "$group" = setup ] && [ "$status" -ne 0 ]; then break; fi
 done
 printf '\n%-13s %7s %7s %7s %8s\n%s' group passed failed skipped time "$table"
-echo "$passed passed, $failed failed, $skipped skipped"
+echo "$passed passed, $failed failed, $skipped skipped" | tee "$logs/counts"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
