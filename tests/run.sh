@@ -26,22 +26,23 @@ group_command() {
     esac
 }
 
-# pytest and its friends live in the cache, keyed by what they are made from; Debian's own Python, whatever PATH says.
+# Debian's own Python and pytest, whatever PATH says. What tests/e2e/requirements.txt asks for besides lives in the cache, keyed by the list.
 end_to_end() {
-    local requirements=tests/e2e/requirements.txt key venv
+    local requirements=tests/e2e/requirements.txt venv='' python=/usr/bin/python3
     find tests/e2e -name 'test_*.py' 2> /dev/null | grep -q . || { echo "no end-to-end tests"; return 0; }
-    [ -f "$requirements" ] || requirements=tests/support/requirements.txt
-    key=$( (/usr/bin/python3 --version; cat "$requirements") | sha256sum | cut -c1-12)
-    venv=$SCAR_CACHE/venv/$key
-    if [ ! -e "$venv/.complete" ]; then
+    if [ -s "$requirements" ]; then
+        venv=$SCAR_CACHE/venv/$( (/usr/bin/python3 --version; cat "$requirements") | sha256sum | cut -c1-12)
+        python=$venv/bin/python
         mkdir -p "$SCAR_CACHE/venv"
         (
             flock 8
             [ ! -e "$venv/.complete" ] || exit 0
-            /usr/bin/python3 -m venv --clear "$venv" && "$venv/bin/python" -m pip --quiet install -r "$requirements" && touch "$venv/.complete"
+            /usr/bin/python3 -m venv --clear --system-site-packages "$venv" && "$python" -m pip --quiet install -r "$requirements" &&
+                touch "$venv/.complete"
         ) 8> "$venv.lock" || return 1
     fi
-    "$venv/bin/python" -m pytest -p no:cacheprovider -q -ra --tb=short ${PYTEST_ARGS:-} tests/e2e
+    # shellcheck disable=SC2086
+    "$python" -m pytest -p no:cacheprovider -q -ra --tb=short ${PYTEST_ARGS:-} tests/e2e
 }
 
 # The last line that counts: ours, or pytest's ("3 passed, 1 skipped in 2.1s").
