@@ -84,6 +84,8 @@ libdir     = $(B)/lib$(if $(filter-out rel,$1),/$1)
 archive    = $(call libdir,$1)/lib$(call dashed,$2).a
 objects    = $(patsubst %,$(B)/obj/$1/%.o,$(basename $2))
 FLAVOURS  := rel dbg asan
+# Objects hang from this file, which changes when the command that makes them does.
+flags_file = $(B)/obj/$1/.flags
 zydis_user = $(filter invoke/engine/rewrite%,$1 $(call included,$1.c))
 
 # Who may use whom, from the table that deps-check enforces: USES.<folder>, headers reduced to their folder.
@@ -106,8 +108,16 @@ $(TP)/.all.stamp: FORCE
 $(TP)/.zydis.stamp: FORCE
 	@ARCH=$(ARCH) MAKEFLAGS= MFLAGS= layer-build/third-party.sh --into $(TP) --stamp $@ zydis
 
+define note_flags
+ifneq "$$(file <$(call flags_file,$1))" "$2"
+$$(shell mkdir -p $(B)/obj/$1)
+$$(file >$(call flags_file,$1),$2)
+endif
+endef
+$(foreach f,$(FLAVOURS),$(eval $(call note_flags,$f,$(strip $(CC.$f) $(CFLAGS.$f) $(WARN.$f)))))
+
 define flavour_rules
-$(B)/obj/$1/%.o: %.c $(if $(filter rel,$1),$(TP)/.all.stamp) $$$$(if $$$$(call zydis_user,$$$$*),$(TP)/.zydis.stamp)
+$(B)/obj/$1/%.o: %.c $(call flags_file,$1) $(if $(filter rel,$1),$(TP)/.all.stamp) $$$$(if $$$$(call zydis_user,$$$$*),$(TP)/.zydis.stamp)
 	@mkdir -p $$(@D)
 	$$(call say,CC,$$@)
 	$$(Q)$$(CC.$1) $$(CFLAGS.$1) $$(if $$(filter tests/%,$$*),$(WARN),$$(WARN.$1)) $$(if $$(call zydis_user,$$*),$(ZYDIS_DEF)) -c -o $$@ $$<
@@ -155,8 +165,9 @@ LOADER_OBJECTS := $(call objects,loader,$(LOADER_SOURCES)) $(ZYDIS_SRC:%=$(B)/ob
 LOADER_CFLAGS  := $(COMMON) -DSCAR_LOADER=1 -O2 -g1 -ffile-prefix-map=$(CURDIR)=. -ffreestanding -fno-stack-protector -fno-pic -fno-pie \
                   -mgeneral-regs-only -fno-tree-loop-distribute-patterns -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections \
                   -U_FORTIFY_SOURCE $(ZYDIS_DEF)
+$(eval $(call note_flags,loader,$(GCC) $(LOADER_CFLAGS)))
 
-$(B)/obj/loader/%.o: %.c $(TP)/.zydis.stamp
+$(B)/obj/loader/%.o: %.c $(TP)/.zydis.stamp $(B)/obj/loader/.flags
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
 	$(Q)$(GCC) $(LOADER_CFLAGS) $(WARN_CODE) -c -o $@ $<
@@ -187,10 +198,12 @@ unit_exe  = $(patsubst tests/unit/%.c,$(B)/unit/$1/%,$2)
 no_slash  = $(patsubst %/,%,$(dir $1))
 home      = $(if $(filter . tests,$1),,$(or $(filter $(FOLDERS) $(LOADER),$1),$(call home,$(call no_slash,$1))))
 below     = $(foreach d,$1,$(filter $d/%,$(FOLDERS)))
-# What each test includes, so that one which drives a neighbour is linked with it.
-TEST_DIRS := $(wildcard tests/unit tests/fuzz)
-INCLUDES  := $(if $(TEST_DIRS),$(shell grep -rHoE --include='*.c' '^\#include "[a-z_/0-9]+/' $(TEST_DIRS) | sed 's/:\#include "/@/;s,/$$,,'))
-included  = $(patsubst $1@%,%,$(filter $1@%,$(INCLUDES)))
+# What each test includes, so that one which drives a neighbour is linked with it; likewise what the test support it uses includes.
+TEST_DIRS := $(wildcard tests/unit tests/fuzz tests/support)
+INCLUDES  := $(if $(TEST_DIRS),$(shell grep -rHoE --include='*.c' '^\#include "[^"]+' $(TEST_DIRS) | sed 's/:\#include "/@/'))
+headers   = $(patsubst $1@%,%,$(filter $1@%,$(INCLUDES)))
+supported = $(filter tests/support/%.c,$(patsubst %.h,%.c,$(call headers,$1)))
+included  = $(patsubst %/,%,$(dir $(call headers,$1) $(foreach s,$(call supported,$1),$(call headers,$s))))
 # $(call links,SOURCE,FOLDER): the folders whose archives the test is linked with.
 links     = $(call uses,$2 $(call below,$2) $(foreach d,$(call included,$1),$(call home,$d)))
 link_libs = $(foreach d,$2,$(call archive,$1,$d)) $(call archive,$1,tests/support) \

@@ -3,7 +3,9 @@
 # Debian's remaining patches touch tests, tools and packaging.
 versions='3.0.22-1~deb12u2 3.0.20-1~deb12u2 3.0.17-1~deb12u2'
 pristine='67ebca7e50d17383028045486653492195b83db95f8558709701bb47b5c1ef81 openssl_3.0.22.orig.tar.gz'
-sha256='67ebca7e50d17383028045486653492195b83db95f8558709701bb47b5c1ef81 openssl_3.0.22.orig.tar.gz'
+sha256='67ebca7e50d17383028045486653492195b83db95f8558709701bb47b5c1ef81 openssl_3.0.22.orig.tar.gz
+    c80a01dfc70ece4dc21168932c37739042d404d46ccc81a5986dd75314ecda6f openssl_3.0.20.orig.tar.gz
+    dfdd77e4ea1b57ff3a6dbde6b0bdc3f31db5ac99e7fdd4eaf9e1fbb6ec2db8ce openssl_3.0.17.orig.tar.gz'
 build()
 {
     # The certificate file is chosen at run time, so openssldir names no place of the build machine.
