@@ -40,6 +40,8 @@ WARN_CODE := $(WARN) -Wconversion
 # _GNU_SOURCE is empty, so that a source may define it again without a warning.
 COMMON    := -std=gnu17 -I. -D_GNU_SOURCE= -D_FILE_OFFSET_BITS=64 -MMD -MP
 HARDEN    := -fstack-protector-strong -fstack-clash-protection
+# gcc's out-of-line atomics ask __getauxval(), which musl does not export.
+ARCH_CFLAGS.aarch64 := -mno-outline-atomics
 
 TP        := $(B)/third-party
 TP_LIBS   := zlib zstd isal openssl curl libarchive cjson libseccomp libyaml expat
@@ -50,7 +52,7 @@ ZYDIS_SRC := Decoder DecoderData SharedData
 
 # rel: the product. dbg: unit tests. asan: unit tests and fuzz targets under the sanitizers.
 CC.rel      = $(MUSL_CC)
-CFLAGS.rel  = $(COMMON) -O2 -g1 -ffile-prefix-map=$(CURDIR)=. -ffunction-sections -fdata-sections $(HARDEN) \
+CFLAGS.rel  = $(COMMON) $(ARCH_CFLAGS.$(ARCH)) -O2 -g1 -ffile-prefix-map=$(CURDIR)=. -ffunction-sections -fdata-sections $(HARDEN) \
               $(TP_LIBS:%=-isystem $(TP)/%/include) -isystem $(TP)/kernel-headers/include
 LDFLAGS.rel = -static -Wl,--gc-sections -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--build-id=none
 WARN.rel    = $(WARN_CODE)

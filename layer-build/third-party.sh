@@ -32,6 +32,8 @@ fi
 command -v "${cross}gcc" > /dev/null && command -v "${compiler%% *}" > /dev/null || die "no compiler for $ARCH (${compiler%% *}): run 'make setup'"
 
 export CFLAGS='-O2 -g0 -ffunction-sections -fdata-sections -fstack-protector-strong -fstack-clash-protection -fPIE'
+# gcc's out-of-line atomics ask __getauxval(), which musl does not export.
+[ "$ARCH" != aarch64 ] || CFLAGS+=' -mno-outline-atomics'
 # Raise the number when this script changes what a recipe's build sees.
 flavour="2 $ARCH $CFLAGS $compiler $("${cross}gcc" -dumpfullversion) $(stat -c %Y:%s "/usr/lib/$ARCH-linux-musl/libc.a")"
 
@@ -86,6 +88,8 @@ build_one() { # NAME
     exec 8> "$store/.$name-${key[$name]}.lock"
     flock 8
     if entry "$name" > /dev/null; then return 0; fi
+    # What an interrupted build of another day left.
+    find "$SCAR_CACHE/build" -mindepth 1 -maxdepth 1 -mmin +1440 -exec rm -rf {} +
     log=$SCAR_CACHE/log/$name.log
     work=$(mktemp -d "$SCAR_CACHE/build/$name.XXXXXX")
     # shellcheck disable=SC2064

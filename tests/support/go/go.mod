@@ -1,0 +1,3 @@
+module scar.test/goserver
+
+go 1.19
