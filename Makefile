@@ -271,6 +271,10 @@ $(B)/tidy/%.ok: $(B)/obj/dbg/%.o .clang-tidy
 	@touch $@
 tidy: $$(TIDY)
 
+# ---- other suites: tests/NAME/rules.mk may define NAME-test, which ends with `N passed, N failed, N skipped`; `make test` runs it --------------
+
+include $(wildcard tests/*/rules.mk)
+
 # ---- whole runs ------------------------------------------------------------------------------------------------------------------------
 
 .PHONY: setup test e2e run clean third-party help
@@ -279,7 +283,7 @@ setup:
 third-party: $(TP)/.all.stamp
 test:
 	@tests/run.sh
-e2e:
+e2e: all
 	@tests/run.sh e2e
 run: all
 	$(B)/scar $(or $(ARGS),--help)

@@ -3,7 +3,7 @@
 #
 # run.sh [GROUP...]: run groups of tests (all when none is named), print a table, and end with `N passed, N failed, N skipped`.
 #
-# A group's last line of that form counts; a check without one (a linter) is one test. A group that breaks without counting a failure
+# A folder tests/NAME with a rules.mk adds the group NAME-test (see the Makefile). A group's last line of that form counts; a check without one (a linter) is one test. A group that breaks without counting a failure
 # counts one, so the status is 0 only when everything ran and passed. Logs: build/test-logs/GROUP.log; the last line again in counts.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
@@ -12,7 +12,11 @@ cd "$(dirname "$0")/.." || exit 1
 logs=build/test-logs
 mkdir -p "$logs"
 jobs=-j$(nproc)
-groups=(setup build unit asan fuzz-replay deps-check style-check format-check tidy e2e)
+suites=()
+for rules in tests/*/rules.mk; do
+    [ ! -e "$rules" ] || suites+=("$(basename "$(dirname "$rules")")-test")
+done
+groups=(setup build unit asan fuzz-replay deps-check style-check format-check tidy "${suites[@]}" e2e)
 [ $# -eq 0 ] || groups=("$@")
 passed=0 failed=0 skipped=0 table=''
 
@@ -20,7 +24,7 @@ group_command() {
     case $1 in
     setup) make --no-print-directory setup ;;
     build) make --no-print-directory "$jobs" all ;;
-    unit | asan | fuzz-replay | tidy) make --no-print-directory "$jobs" "$1" ;;
+    unit | asan | fuzz-replay | tidy | *-test) make --no-print-directory "$jobs" "$1" ;;
     e2e) end_to_end ;;
     *) make --no-print-directory "$1" ;;
     esac
@@ -57,7 +61,7 @@ for group in "${groups[@]}"; do
     status=${PIPESTATUS[0]}
     p=0 f=0 s=0
     case $group in
-    unit | asan | fuzz-replay | e2e)
+    unit | asan | fuzz-replay | e2e | *-test)
         p=$(count_of "$log" passed) f=$(count_of "$log" failed) s=$(count_of "$log" skipped)
         e=$(count_of "$log" errors?)
         p=${p:-0} f=$((${f:-0} + ${e:-0})) s=${s:-0}
