@@ -3,8 +3,9 @@
 #
 # run.sh [GROUP...]: run groups of tests (all when none is named), print a table, and end with `N passed, N failed, N skipped`.
 #
-# A folder tests/NAME with a rules.mk adds the group NAME-test (see the Makefile). A group's last line of that form counts; a check without one (a linter) is one test. A group that breaks without counting a failure
-# counts one, so the status is 0 only when everything ran and passed. Logs: build/test-logs/GROUP.log; the last line again in counts.
+# A folder tests/NAME with a rules.mk adds the group NAME-test (see the Makefile). A group's last line of that form counts; a check without
+# one (a linter) is one test. A group that breaks without counting a failure counts one, so the status is 0 only when everything ran and
+# passed. Logs: build/test-logs/GROUP.log; the last line again in counts.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 # shellcheck source=/dev/null
