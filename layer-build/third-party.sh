@@ -139,7 +139,7 @@ for name in "${!key[@]}"; do
     entry "$name" > /dev/null || missing+=("$name")
 done
 if [ ${#missing[@]} -gt 0 ]; then
-    echo "third-party: building ${missing[*]} (once; about ten minutes for all; kept in $store)" >&2
+    echo "third-party: building ${missing[*]} (once; some minutes for all; kept in $store)" >&2
     # make schedules the graph; each library is built by this script again.
     {
         printf 'all: %s\n' "${missing[*]}"
