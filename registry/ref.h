@@ -15,8 +15,6 @@
 #ifndef SCAR_REGISTRY_REF_H
 #define SCAR_REGISTRY_REF_H
 
-#include <stdbool.h>
-
 #include "runtime/base/cleanup.h"
 
 struct scar_err;
@@ -50,8 +48,6 @@ void scar_ref_clear(struct scar_ref *ref);
 char *scar_ref_format(const struct scar_ref *ref);
 /** host[:port] to connect to: "registry-1.docker.io" for Docker Hub, else ref->registry. Borrowed; DOCKER only. */
 const char *scar_ref_host(const struct scar_ref *ref);
-/** True if host[:port] is this machine: "localhost", 127.0.0.0/8 or [::1]. */
-bool scar_ref_host_is_loopback(const char *host);
 
 #define scar_ref_auto scar_auto(scar_ref_clear)
 
