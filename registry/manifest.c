@@ -17,7 +17,7 @@ enum kind { KIND_UNKNOWN, KIND_GENERIC, KIND_INDEX, KIND_MANIFEST, KIND_SCHEMA1 
 
 static const struct {
 	const char *media_type;
-	enum kind kind = KIND_GENERIC;
+	enum kind kind;
 } kinds[] = {
 	{SCAR_MEDIA_OCI_INDEX, KIND_INDEX},
 	{SCAR_MEDIA_DOCKER_LIST, KIND_INDEX},
