@@ -2,6 +2,7 @@
 """Where things are: the tree, what it built, the cache outside it, and the tools of the machine."""
 import os
 import shutil
+import unittest
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -9,7 +10,7 @@ BOOTSTRAP = ROOT / "build" / "bootstrap"
 SCAR = ROOT / "build" / "scar"
 
 
-class Missing(Exception):
+class Missing(unittest.SkipTest):
     """Something outside the project that a test needs is not at hand; a test that meets it is skipped, loudly."""
 
 

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every end-to-end test may ask for. A part of the outside world that is not at hand makes a test skip (places.Missing), loudly; with
+SCAR_MUST_WORK=1 a skip is a failure."""
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tests.support import images  # noqa: E402
+from tests.support.faulty_registry import FaultyRegistry  # noqa: E402
+from tests.support.registry import Registry  # noqa: E402
+
+
+@pytest.hookimpl(hookwrapper=True, tryfirst=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Iterator[None]:
+    outcome = yield
+    report = outcome.get_result()
+    if report.skipped and os.environ.get("SCAR_MUST_WORK") == "1" and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        report.outcome, report.longrepr = "failed", f"{item.nodeid}: skipped, but SCAR_MUST_WORK=1: {reason}"
+
+
+@pytest.fixture(scope="session")
+def registry() -> Iterator[Registry]:
+    with Registry() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def pushed(registry: Registry) -> Callable[[str], str]:
+    """pushed("busybox") is the reference of that image in the registry; it is pushed when first asked for."""
+    references: dict[str, str] = {}
+
+    def reference(name: str) -> str:
+        if name not in references:
+            references[name] = registry.push(images.image(name), name.replace("_", "-"))
+        return references[name]
+
+    return reference
+
+
+@pytest.fixture
+def faulty(registry: Registry) -> Iterator[FaultyRegistry]:
+    """The registry, with a proxy before it that goes wrong on request."""
+    with FaultyRegistry(registry.host) as proxy:
+        yield proxy

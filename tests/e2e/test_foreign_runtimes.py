@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The same `bootstrap` under two Runtime API servers that others wrote: npm's @vercel/fun and AWS's Runtime Interface Emulator.
+
+Neither has a jail, so these tests are about the protocol: they show that our emulator and our loop do not merely agree with each other.
+"""
+import fcntl
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.support.places import BOOTSTRAP, Missing, cache, tool
+from tests.support.registry import free_port
+
+FUN = "@vercel/fun@1.3.6"
+# AWS publishes the emulator's binary on GitHub, and SAM's wheel carries it: a package index is easier to reach, and pins the version.
+SAM = "aws-sam-cli==1.170.0"
+RIE_IN_WHEEL = f"samcli/local/rapid/aws-lambda-rie-{ {'x86_64': 'x86_64', 'aarch64': 'arm64'}[os.uname().machine] }"
+
+
+@contextmanager
+def fetched(name: str) -> Iterator[tuple[Path, bool]]:
+    """A folder of the cache, locked, and whether it has to be filled. It counts as filled when no exception leaves the block."""
+    folder = cache("peers") / name.replace("/", "-").strip("@")
+    with open(f"{folder}.lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = folder / ".complete"
+        fill = not done.exists()
+        if fill:
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+        yield folder, fill
+        done.touch()
+
+
+def fetch(what: str, *command: str, cwd: Path) -> None:
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300, check=False)
+    if done.returncode != 0:
+        raise Missing(f"{what} cannot be had here: {' '.join(command)}: {done.stderr.strip()[-500:]}")
+
+
+@pytest.fixture(scope="module")
+def fun() -> Path:
+    """The node_modules folder with @vercel/fun in it."""
+    npm = tool("npm")
+    with fetched(FUN) as (folder, fill):
+        if fill:
+            (folder / "package.json").write_text("{}")
+            fetch(FUN, npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", FUN, cwd=folder)
+    return folder / "node_modules"
+
+
+@pytest.fixture(scope="module")
+def rie() -> Path:
+    """The emulator's program."""
+    with fetched(SAM) as (folder, fill):
+        if fill:
+            fetch(SAM, sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest", str(folder), SAM, cwd=folder)
+            with zipfile.ZipFile(next(folder.glob("*.whl"))) as wheel:
+                (folder / "aws-lambda-rie").write_bytes(wheel.read(RIE_IN_WHEEL))
+            (folder / "aws-lambda-rie").chmod(0o755)
+            next(folder.glob("*.whl")).unlink()
+    return folder / "aws-lambda-rie"
+
+
+# Reads a list of payloads, invokes them one after the other, and prints what came back.
+FUN_DRIVER = """
+const { createFunction } = require('@vercel/fun');
+const { folder, environment, payloads } = JSON.parse(require('fs').readFileSync(0, 'utf8'));
+(async () => {
+  const results = [];
+  const fn = await createFunction({ Code: { Directory: folder }, Handler: 'scar', Runtime: 'provided', Environment: { Variables: environment } });
+  try {
+    for (const payload of payloads) {
+      const answer = await fn.invoke({ Payload: JSON.stringify(payload) });
+      results.push({ error: answer.FunctionError || '', payload: answer.Payload.toString() });
+    }
+  } finally {
+    await fn.destroy();
+  }
+  console.log(JSON.stringify(results));
+})().catch((error) => { console.error(error); process.exit(1); });
+"""
+
+
+def invoke_under_fun(modules: Path, folder: Path, environment: dict[str, str], payloads: list[dict]) -> list[dict]:
+    task = folder / "task"
+    task.mkdir()
+    shutil.copy(BOOTSTRAP, task / "bootstrap")
+    given = json.dumps({"folder": str(task), "environment": environment, "payloads": payloads})
+    environ = {"PATH": "/usr/bin:/bin", "HOME": str(folder), "NODE_PATH": str(modules), "XDG_CACHE_HOME": str(folder)}
+    node = subprocess.Popen(
+        [tool("node", "nodejs"), "-e", FUN_DRIVER],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environ,
+        start_new_session=True,
+    )
+    try:
+        out, err = node.communicate(given, timeout=120)
+    except subprocess.TimeoutExpired:
+        os.killpg(node.pid, signal.SIGKILL)
+        out, err = node.communicate()
+        raise AssertionError(f"no end under {FUN}: {err[-3000:]}") from None
+    assert node.returncode == 0, err[-3000:]
+    return json.loads(out.splitlines()[-1])
+
+
+def function_environment(folder: Path, reference: str) -> dict[str, str]:
+    """What the function is configured with. Its store lies in the test's own folder, for outside our jail /tmp is everybody's."""
+    return {"SCAR_IMAGE": reference, "SCAR_STORE_DIR": str(folder / "store"), "SCAR_ALLOW_EVENT_IMAGE": "1"}
+
+
+EVENTS = [
+    {"cmd_args": json.dumps(["sh", "-c", "echo hello from $(head -n 1 /etc/os-release)"])},
+    {"cmd_args": json.dumps(["sh", "-c", "echo why >&2; exit 6"])},
+    {"cmd_args": json.dumps(["true"]), "image": "127.0.0.1:1/nobody/listens:1"},
+    {"cmd_args": json.dumps(["echo", "next"])},
+]
+
+
+def test_under_vercel_fun(fun, pushed, tmp_path):
+    answers = invoke_under_fun(fun, tmp_path, function_environment(tmp_path, pushed("busybox")), EVENTS)
+    assert answers[0] == {"error": "", "payload": "hello from ID=busybox\n"}
+    assert answers[1]["error"] and "Function.ExitError" in answers[1]["payload"], answers[1]
+    assert answers[2]["error"] and "Runtime.RegistryNetwork" in answers[2]["payload"], answers[2]
+    assert answers[3] == {"error": "", "payload": "next\n"}
+
+
+@contextmanager
+def running_rie(program: Path, folder: Path, environment: dict[str, str]) -> Iterator[int]:
+    api, front = free_port(), free_port()
+    command = [program, "--runtime-api-address", f"127.0.0.1:{api}", "--runtime-interface-emulator-address", f"127.0.0.1:{front}", BOOTSTRAP]
+    log = folder / "rie.log"
+    environ = {"PATH": "/usr/bin:/bin", "HOME": str(folder), "AWS_LAMBDA_FUNCTION_TIMEOUT": "60"} | environment
+    with open(log, "wb") as out:
+        process = subprocess.Popen([str(word) for word in command], cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environ, start_new_session=True)
+    try:
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline and process.poll() is None:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", front)) == 0:
+                    break
+            time.sleep(0.02)
+        yield front
+    except AssertionError as error:
+        raise AssertionError(f"{error}\nlog of aws-lambda-rie: {log.read_text(errors='replace')[-3000:]}") from error
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(10)
+
+
+def invoke_rie(port: int, event: dict) -> bytes:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    try:
+        connection.request("POST", "/2015-03-31/functions/function/invocations", json.dumps(event))
+        return connection.getresponse().read()
+    finally:
+        connection.close()
+
+
+def test_under_aws_runtime_interface_emulator(rie, pushed, tmp_path):
+    with running_rie(rie, tmp_path, function_environment(tmp_path, pushed("busybox"))) as port:
+        answers = [invoke_rie(port, event) for event in EVENTS]
+        assert answers[0] == b"hello from ID=busybox\n"
+        assert json.loads(answers[1])["errorType"] == "Function.ExitError", answers[1]
+        assert json.loads(answers[2])["errorType"] == "Runtime.RegistryNetwork", answers[2]
+        assert answers[3] == b"next\n"
