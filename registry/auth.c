@@ -25,6 +25,7 @@
 struct scar_auth {
 	char *repository;
 	char *basic; /* "Basic ...", NULL without credentials */
+	struct scar_url origin;
 	bool allow_plain;
 	pthread_mutex_t lock; /* for all below */
 	struct scar_challenge challenge;
@@ -62,6 +63,10 @@ int scar_auth_create(const struct scar_auth_options *options, struct scar_auth *
 		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
 	pthread_mutex_init(&auth->lock, NULL);
 	auth->allow_plain = options->allow_plain;
+	/* Text of the URL is not kept. */
+	if (scar_url_parse(options->origin, &auth->origin, err) < 0)
+		return -1;
+	auth->origin.rest = "";
 	auth->repository = strdup(options->repository);
 	if (!auth->repository)
 		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
@@ -114,10 +119,7 @@ static int append_query(struct scar_buf *url, const char *key, const char *value
 	return 0;
 }
 
-/**
- * The registry chooses the realm, so it is checked: a token server without TLS only for a registry without (else
- * the answer of one on this machine or in the network could be asked for by anyone who serves images).
- */
+/** The registry chooses the realm, so it is checked. */
 static int token_url(struct scar_auth *auth, struct scar_buf *url, struct scar_err *err)
 {
 	const struct scar_challenge *challenge = &auth->challenge;
@@ -125,10 +127,10 @@ static int token_url(struct scar_auth *auth, struct scar_buf *url, struct scar_e
 
 	if (scar_url_parse(challenge->realm, &parsed, err) < 0)
 		return scar_err_wrap(err, "token server named by the registry");
-	if (!parsed.is_https && !auth->allow_plain)
+	if (!scar_url_may_lead(&auth->origin, &parsed, auth->allow_plain))
 		return scar_err_set(err, SCAR_ERR_PROTOCOL,
-				    "the registry names a token server without TLS: %s",
-				    parsed.host);
+				    "the registry names a token server that it may not: %.*s",
+				    (int)(parsed.rest - challenge->realm), challenge->realm);
 	if (scar_buf_append_str(url, challenge->realm, err) < 0)
 		return -1;
 	if (challenge->service[0] && append_query(url, "service", challenge->service, err) < 0)

@@ -27,7 +27,9 @@ struct scar_auth_options {
 	/** A token server known beforehand, asked before the first request; saves a refused one. NULL: none. */
 	const char *realm;
 	const char *service;
-	bool allow_plain; /**< the registry itself is spoken to without TLS, so the token server may be */
+	const char *
+		origin; /**< URL of the registry, which decides whether its token server may do without TLS */
+	bool allow_plain; /**< as in scar_url_may_lead() */
 };
 
 int scar_auth_create(const struct scar_auth_options *options, struct scar_auth **ret_auth,

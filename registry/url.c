@@ -146,6 +146,15 @@ bool scar_url_host_is_loopback(const char *host)
 	return parse_authority(host, strlen(host), &url) == 0 && scar_url_is_loopback(&url);
 }
 
+bool scar_url_may_lead(const struct scar_url *from, const struct scar_url *to, bool allow_plain)
+{
+	if (scar_url_is_loopback(to) && !scar_url_is_loopback(from))
+		return false;
+	if (to->is_https)
+		return true;
+	return !from->is_https && (allow_plain || scar_url_is_loopback(to));
+}
+
 int scar_url_resolve(const char *base, const char *location, char **ret_url, struct scar_err *err)
 {
 	struct scar_url url;

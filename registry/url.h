@@ -37,6 +37,12 @@ bool scar_url_host_is_loopback(const char *host);
  * "/path" and "?query" forms; a path relative to that of base is resolved without removing dot segments.
  */
 int scar_url_resolve(const char *base, const char *location, char **ret_url, struct scar_err *err);
+/**
+ * Whether a server at `from` may send us on to `to`. Never from https to http, and to this machine only from this
+ * machine: what is asked for here (the Runtime API listens on loopback) is not for a registry to choose. http to
+ * another machine needs allow_plain.
+ */
+bool scar_url_may_lead(const struct scar_url *from, const struct scar_url *to, bool allow_plain);
 /** Whether c may stand in a query value as it is (RFC 3986, "unreserved"). */
 bool scar_url_char_is_unreserved(char c);
 
