@@ -285,8 +285,13 @@ test:
 	@tests/run.sh
 e2e: all
 	@tests/run.sh e2e
-run: all
-	$(B)/scar $(or $(ARGS),--help)
+# make run [IMAGE=busybox|debian|reference] [ARGS='program arguments']
+run: export IMAGE := $(IMAGE)
+run: export ARGS := $(ARGS)
+run:
+	@layer-build/setup.sh build run
+	@$(MAKE) --no-print-directory -j$(shell nproc) all
+	@tests/run-image.sh
 clean:
 	rm -rf build
 help:

@@ -12,7 +12,10 @@ check=''
 [ -r /etc/debian_version ] && command -v dpkg-query > /dev/null ||
     die "this is not Debian: install what $here/packages.txt names by your system's own means"
 
-wanted=$(awk -v groups=" $* " '/^\[/ { on = index(groups, " " substr($0, 2, length($0) - 2) " ") } /^[a-z0-9]/ && on { print $1 }' "$here/packages.txt" | sort -u)
+wanted=$(awk -v groups=" $* " '/^\[/ { on = index(groups, " " substr($0, 2, length($0) - 2) " ") } /^[a-z0-9]/ && on { print $1, $2 }' "$here/packages.txt" |
+    while read -r package program; do
+        if [ -z "$program" ] || ! command -v "$program" > /dev/null; then echo "$package"; fi
+    done | sort -u)
 present=$(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' | sed -n 's/^ii *//p' | sort -u)
 missing=$(comm -23 <(echo "$wanted") <(echo "$present"))
 [ -n "$missing" ] || exit 0

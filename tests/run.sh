@@ -44,7 +44,10 @@ end_to_end() {
             [ ! -e "$venv/.complete" ] || exit 0
             /usr/bin/python3 -m venv --clear --system-site-packages "$venv" && "$python" -m pip --quiet install -r "$requirements" &&
                 touch "$venv/.complete"
-        ) 8> "$venv.lock" || return 1
+        ) 8> "$venv.lock" || {
+            echo "e2e: cannot install what $requirements asks for: the tests that need it will be skipped"
+            python=/usr/bin/python3
+        }
     fi
     # shellcheck disable=SC2086
     "$python" -m pytest -p no:cacheprovider -q -ra --tb=short ${PYTEST_ARGS:-} tests/e2e

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What every end-to-end test may ask for. A part of the outside world that is not at hand makes a test skip (places.Missing), loudly; with
 SCAR_MUST_WORK=1 a skip is a failure."""
+
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -10,9 +11,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.support import images  # noqa: E402
-from tests.support.faulty_registry import FaultyRegistry  # noqa: E402
-from tests.support.registry import Registry  # noqa: E402
+from tests.support import images
+from tests.support.faulty_registry import FaultyRegistry
+from tests.support.registry import Registry
 
 
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)

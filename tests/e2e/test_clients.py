@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The clients that people use: boto3 and Debian's awscli invoke the function that `scar local serve` serves."""
+
 import base64
+import itertools
 import json
 import os
 import subprocess
@@ -12,7 +14,11 @@ import pytest
 from tests.support.lambda_local import NAME, LocalLambda
 from tests.support.places import Missing, tool
 
-CREDENTIALS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "AWS_DEFAULT_REGION": "eu-west-1"}
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
+    "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
+    "AWS_DEFAULT_REGION": "eu-west-1",
+}
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +81,7 @@ def test_boto3_sees_each_line_within_200_ms(client, pushed):
     delays = [now - float(line.split()[0]) for now, line in seen]
     print(f"\ndelays in ms: {[round(delay * 1000, 1) for delay in delays]}")
     assert all(-0.05 < delay < 0.2 for delay in delays), delays
-    gaps = [later - sooner for (sooner, _), (later, _) in zip(seen, seen[1:], strict=False)]
+    gaps = [later - sooner for (sooner, _), (later, _) in itertools.pairwise(seen)]
     assert all(0.8 < gap < 1.5 for gap in gaps), gaps
     assert complete is not None and not complete.get("ErrorCode"), complete
 

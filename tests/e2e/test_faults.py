@@ -3,6 +3,7 @@
 
 All tests of a module-wide function share one environment: that it survives all of them is the point.
 """
+
 import os
 import time
 
@@ -84,7 +85,14 @@ def top_digest(name: str) -> str:
 
 @pytest.mark.parametrize(
     ("code", "error_type"),
-    [(401, "Runtime.RegistryAuth"), (403, "Runtime.RegistryAuth"), (404, "Runtime.ImageNotFound"), (429, "Runtime.RegistryRateLimit"), (500, "Runtime.RegistryUnavailable"), (503, "Runtime.RegistryUnavailable")],
+    [
+        (401, "Runtime.RegistryAuth"),
+        (403, "Runtime.RegistryAuth"),
+        (404, "Runtime.ImageNotFound"),
+        (429, "Runtime.RegistryRateLimit"),
+        (500, "Runtime.RegistryUnavailable"),
+        (503, "Runtime.RegistryUnavailable"),
+    ],
 )
 def test_a_registry_that_refuses_the_manifest(function, faulty, code, error_type):
     faulty.fault("/v2/", status(code, {"Retry-After": "0"}), FOREVER)
@@ -123,14 +131,24 @@ def test_a_host_name_that_does_not_exist(function):
     failed(function.run("true", image="registry.invalid/nothing:1"), "Runtime.RegistryNetwork", "registry.invalid")
 
 
-@pytest.mark.parametrize("reference", ["UPPER/case", "a b", "x@sha256:12", "host:99999/x", "-x", "a/../b", "http://registry.example/x", ":tag", "a//b", "x:" + "t" * 129])
+@pytest.mark.parametrize(
+    "reference",
+    ["UPPER/case", "a b", "x@sha256:12", "host:99999/x", "-x", "a/../b", "http://registry.example/x", ":tag", "a//b", "x:" + "t" * 129],
+)
 def test_a_wrong_reference(function, reference):
     failed(function.run("true", image=reference), "Runtime.InvalidImageReference", reference[:40])
 
 
 @pytest.mark.parametrize(
     "document",
-    [b"<html>captive portal</html>", b'{"schemaVersion":1}', b'{"schemaVersion":2,"layers":[]}', b"[" * 100_000, b'{"schemaVersion":2,"config":7,"layers":{}}', b""],
+    [
+        b"<html>captive portal</html>",
+        b'{"schemaVersion":1}',
+        b'{"schemaVersion":2,"layers":[]}',
+        b"[" * 100_000,
+        b'{"schemaVersion":2,"config":7,"layers":{}}',
+        b"",
+    ],
     ids=["html", "schema-1", "no-config", "deep", "wrong-types", "empty"],
 )
 def test_a_manifest_that_is_none(function, faulty, document):
@@ -143,7 +161,11 @@ def test_a_blob_that_is_no_archive(function, faulty, registry, tmp_path):
     layout = tmp_path / "layout"
     oci_layout.write(layout, oci_layout.Image([b"this is no tar archive, whatever the media type says" * 40], {"Cmd": ["/x"]}))
     reference = registry.push(layout, "faults/no-archive")
-    failed(function.run("true", image=reference), "Runtime.InvalidImage", oci_layout.read_json(layout, oci_layout.top(layout)["digest"])["layers"][0]["digest"])
+    failed(
+        function.run("true", image=reference),
+        "Runtime.InvalidImage",
+        oci_layout.read_json(layout, oci_layout.top(layout)["digest"])["layers"][0]["digest"],
+    )
 
 
 def test_credentials_do_not_follow_a_redirect(pushed, registry):
@@ -180,7 +202,9 @@ def test_an_image_without_a_command(function, pushed):
     assert answer.function_error == "Unhandled" and "command" in answer.document()["errorMessage"].lower(), answer
 
 
-@pytest.mark.parametrize("event", [b"not JSON", b"", b"\xff\xfe", b'{"cmd_args": 7}', b'{"cmd_args": "[1"}', b'{"script": "%%%"}', b"[" * 5000])
+@pytest.mark.parametrize(
+    "event", [b"not JSON", b"", b"\xff\xfe", b'{"cmd_args": 7}', b'{"cmd_args": "[1"}', b'{"script": "%%%"}', b"[" * 5000]
+)
 def test_events_that_cannot_be_understood(function, event):
     answer = function.invoke(raw=event)
     if answer.function_error:

@@ -3,6 +3,7 @@
 
 Neither has a jail, so these tests are about the protocol: they show that our emulator and our loop do not merely agree with each other.
 """
+
 import fcntl
 import http.client
 import json
@@ -66,7 +67,20 @@ def rie() -> Path:
     """The emulator's program."""
     with fetched(SAM) as (folder, fill):
         if fill:
-            fetch(SAM, sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest", str(folder), SAM, cwd=folder)
+            fetch(
+                SAM,
+                sys.executable,
+                "-m",
+                "pip",
+                "download",
+                "--quiet",
+                "--no-deps",
+                "--only-binary=:all:",
+                "--dest",
+                str(folder),
+                SAM,
+                cwd=folder,
+            )
             with zipfile.ZipFile(next(folder.glob("*.whl"))) as wheel:
                 (folder / "aws-lambda-rie").write_bytes(wheel.read(RIE_IN_WHEEL))
             (folder / "aws-lambda-rie").chmod(0o755)
@@ -143,11 +157,26 @@ def test_under_vercel_fun(fun, pushed, tmp_path):
 @contextmanager
 def running_rie(program: Path, folder: Path, environment: dict[str, str]) -> Iterator[int]:
     api, front = free_port(), free_port()
-    command = [program, "--runtime-api-address", f"127.0.0.1:{api}", "--runtime-interface-emulator-address", f"127.0.0.1:{front}", BOOTSTRAP]
+    command = [
+        program,
+        "--runtime-api-address",
+        f"127.0.0.1:{api}",
+        "--runtime-interface-emulator-address",
+        f"127.0.0.1:{front}",
+        BOOTSTRAP,
+    ]
     log = folder / "rie.log"
     environ = {"PATH": "/usr/bin:/bin", "HOME": str(folder), "AWS_LAMBDA_FUNCTION_TIMEOUT": "60"} | environment
     with open(log, "wb") as out:
-        process = subprocess.Popen([str(word) for word in command], cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environ, start_new_session=True)
+        process = subprocess.Popen(
+            [str(word) for word in command],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            env=environ,
+            start_new_session=True,
+        )
     try:
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline and process.poll() is None:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What runs in the jail prints what a real chroot of the same root file system prints."""
+
 import re
 
 import pytest
@@ -98,15 +99,39 @@ DEBIAN = {
         "t=threading.Thread(target=serve); t.start(); c=socket.create_connection if 0 else socket.socket(socket.AF_UNIX); c.connect('/tmp/sock')\n"
         "c.sendall(b'hello'); print(c.recv(100)); t.join(); print(c.getpeername(), os.path.exists('/tmp/sock'))",
     ],
-    "find-everything": ["sh", "-c", "find /usr /etc /var /lib/ -xdev | sort | sha256sum; find / -xdev -path /proc -prune -o -path /sys -prune -o -path /dev -prune -o -path /tmp -prune -o -type l -printf '%p %l\\n' | sort | sha256sum"],
+    "find-everything": [
+        "sh",
+        "-c",
+        "find /usr /etc /var /lib/ -xdev | sort | sha256sum; find / -xdev -path /proc -prune -o -path /sys -prune -o -path /dev -prune -o -path /tmp -prune -o -type l -printf '%p %l\\n' | sort | sha256sum",
+    ],
     "contents-of-everything": ["sh", "-c", "cd /usr && find . -xdev -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum"],
-    "owners-and-modes": ["sh", "-c", "find /usr /etc /var /home /root -xdev \\( -type f -o -type d \\) ! -name hosts ! -name resolv.conf ! -name hostname \\( -type f -printf '%p %m %U %G %n\\n' -o -printf '%p %m %U %G\\n' \\) | sort"],
+    "owners-and-modes": [
+        "sh",
+        "-c",
+        "find /usr /etc /var /home /root -xdev \\( -type f -o -type d \\) ! -name hosts ! -name resolv.conf ! -name hostname \\( -type f -printf '%p %m %U %G %n\\n' -o -printf '%p %m %U %G\\n' \\) | sort",
+    ],
     "identity": ["sh", "-c", "id; whoami; groups; umask; pwd; echo $0 $HOME"],
-    "perl-forks": ["perl", "-e", '$|=1; for my $i (1..5) { my $p=fork // die; if(!$p){exit $i} waitpid $p,0; print $?>>8,"\\n" } print `echo in backticks`; open F,"<","/etc/debian_version"; print <F>'],
-    "shell-and-signals": ["bash", "-c", "trap 'echo caught' USR1; kill -USR1 $$; (sleep 5 & kill %1; wait %1 2>/dev/null; echo $?); echo ${BASH_VERSINFO[0]}; cat <(echo substitution); exec 3<<<here; cat <&3"],
+    "perl-forks": [
+        "perl",
+        "-e",
+        '$|=1; for my $i (1..5) { my $p=fork // die; if(!$p){exit $i} waitpid $p,0; print $?>>8,"\\n" } print `echo in backticks`; open F,"<","/etc/debian_version"; print <F>',
+    ],
+    "shell-and-signals": [
+        "bash",
+        "-c",
+        "trap 'echo caught' USR1; kill -USR1 $$; (sleep 5 & kill %1; wait %1 2>/dev/null; echo $?); echo ${BASH_VERSINFO[0]}; cat <(echo substitution); exec 3<<<here; cat <&3",
+    ],
     "dpkg-knows-itself": ["sh", "-c", "dpkg-query -W | sort | head -n 30; dpkg -L perl-base | head -n 5; dpkg -V base-passwd; echo $?"],
-    "proc-self": ["sh", "-c", "readlink /proc/self/exe; readlink /proc/self/cwd; readlink /proc/self/root; tr '\\0' ' ' < /proc/self/cmdline"],
-    "no-way-out": ["sh", "-c", "cd /; cd ../../..; pwd; ls -d /work /usr/local/go /../work /proc/../../work 2>&1; cat /etc/../../../etc/debian_version"],
+    "proc-self": [
+        "sh",
+        "-c",
+        "readlink /proc/self/exe; readlink /proc/self/cwd; readlink /proc/self/root; tr '\\0' ' ' < /proc/self/cmdline",
+    ],
+    "no-way-out": [
+        "sh",
+        "-c",
+        "cd /; cd ../../..; pwd; ls -d /work /usr/local/go /../work /proc/../../work 2>&1; cat /etc/../../../etc/debian_version",
+    ],
     "missing-program": ["sh", "-c", "nothing-like-this; echo $?; /etc/passwd; echo $?; exec /no/such"],
 }
 

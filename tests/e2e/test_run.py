@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`scar local run`: one image, one invocation, in the jail."""
+
 import re
 from pathlib import Path
 
@@ -58,7 +59,10 @@ def test_a_death_by_signal_is_told_as_shells_do(pushed):
 
 def test_the_report_line_has_duration_and_memory(pushed):
     done = run_local(pushed("busybox"), "sh", "-c", "sleep 1")
-    report = re.search(rb"REPORT RequestId: \S+\s+Duration: ([0-9.]+) ms\s+Billed Duration: \d+ ms\s+Memory Size: \d+ MB\s+Max Memory Used: (\d+) MB", done.stderr)
+    report = re.search(
+        rb"REPORT RequestId: \S+\s+Duration: ([0-9.]+) ms\s+Billed Duration: \d+ ms\s+Memory Size: \d+ MB\s+Max Memory Used: (\d+) MB",
+        done.stderr,
+    )
     assert report, told(done)
     assert float(report[1]) >= 1000 and 0 < int(report[2]) < 512
 
@@ -81,14 +85,15 @@ def test_arguments_replace_the_command_and_not_the_entrypoint(pushed):
 def test_standard_input_is_the_event(pushed, tmp_path: Path):
     data = bytes(range(256)) * 300
     (tmp_path / "input").write_bytes(data)
-    assert good(run_local(pushed("busybox"), "sha256sum", options=("--stdin", str(tmp_path / "input")))).split()[0] == good(
-        run_local(pushed("busybox"), "sha256sum", options=("--stdin", "-"), stdin=data)
-    ).split()[0]
+    assert (
+        good(run_local(pushed("busybox"), "sha256sum", options=("--stdin", str(tmp_path / "input")))).split()[0]
+        == good(run_local(pushed("busybox"), "sha256sum", options=("--stdin", "-"), stdin=data)).split()[0]
+    )
 
 
 def test_a_script_runs_under_the_interpreter_that_it_names(pushed, tmp_path: Path):
     script = tmp_path / "script"
-    script.write_text("#!/bin/busybox sh\necho \"script of $(cat /etc/os-release | head -n 1)\"\nexit 5\n")
+    script.write_text('#!/bin/busybox sh\necho "script of $(cat /etc/os-release | head -n 1)"\nexit 5\n')
     done = run_local(pushed("busybox"), options=("--script", str(script)))
     assert (done.returncode, done.stdout) == (5, b"script of ID=busybox\n"), told(done)
 
@@ -153,7 +158,9 @@ def test_anonymous_tokens_are_fetched_as_from_docker_hub():
 def test_tls_is_verified():
     with Registry(tls=True) as secure:
         reference = secure.push(images.image("busybox"), "busybox")
-        trusted = run_local(reference, "echo", "ran", environ={"SSL_CERT_FILE": str(secure.certificate)}, env={"SSL_CERT_FILE": str(secure.certificate)})
+        trusted = run_local(
+            reference, "echo", "ran", environ={"SSL_CERT_FILE": str(secure.certificate)}, env={"SSL_CERT_FILE": str(secure.certificate)}
+        )
         refused = run_local(reference, "echo", "ran")
     assert refused.returncode != 0 and not refused.stdout, told(refused)
     assert b"certificate" in refused.stderr.lower(), told(refused)

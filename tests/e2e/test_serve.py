@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`scar local serve`: a function that stays up; invoked over HTTP without an SDK (test_clients.py has those)."""
+
 import http.client
 import json
 import re
@@ -62,10 +63,14 @@ def test_a_time_out_kills_the_whole_process_group(pushed):
 
 
 def test_the_jail_is_a_jail(function):
-    answer = function.run("sh", "-c", "grep -E '^(Uid|CapEff|CapBnd|Seccomp):' /proc/self/status; touch /proc/1/nothing /sys/nothing 2>&1 | wc -l; ulimit -n; ls -d /dev/shm")
+    answer = function.run(
+        "sh",
+        "-c",
+        "grep -E '^(Uid|CapEff|CapBnd|Seccomp):' /proc/self/status; touch /proc/1/nothing /sys/nothing 2>&1 | wc -l; ulimit -n; ls -d /dev/shm",
+    )
     lines = [line.split() for line in answer.text.splitlines()]
     assert lines[0][:3] == ["Uid:", "993", "993"] or lines[0][:3] == ["Uid:", "0", "0"], "the host's or the emulated identity"
-    status = dict((line[0], line[1]) for line in lines[:4])
+    status = {line[0]: line[1] for line in lines[:4]}
     assert status["CapEff:"].strip("0") == "" and status["CapBnd:"].strip("0") == "" and status["Seccomp:"] == "2"
     assert lines[4] == ["2"] and lines[5] == ["1024"]
 

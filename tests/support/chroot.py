@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run a command in a real chroot: what the engine's output is compared with."""
+
 import json
 import os
 import subprocess

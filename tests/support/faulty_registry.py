@@ -7,6 +7,7 @@
 
 It keeps what it was asked in `requests`, so that a test can also say what must not have been sent.
 """
+
 import http.client
 import json
 import re

@@ -6,6 +6,7 @@ put together by umoci and skopeo; those that real tools would refuse to make, an
 
     python3 -m tests.support.images NAME...      make them, and print where they are
 """
+
 import fcntl
 import hashlib
 import inspect
@@ -203,7 +204,12 @@ def configured(layout: Path) -> None:
     """Everything that an image configuration says about how to start: entrypoint, command, variables, user, working directory."""
     layer = Layer().dirs("data").dir("data/work", 0o755, 1000, 1000).dirs("home").dir("home/worker", 0o755, 1000, 1000)
     config = {
-        "Entrypoint": ["/bin/sh", "-c", 'echo "args:$*"; id; pwd; echo "G=$GREETING E=$EMPTY P=$PATH H=$HOME"; touch made && ls -ln made', "arg0"],
+        "Entrypoint": [
+            "/bin/sh",
+            "-c",
+            'echo "args:$*"; id; pwd; echo "G=$GREETING E=$EMPTY P=$PATH H=$HOME"; touch made && ls -ln made',
+            "arg0",
+        ],
         "Cmd": ["default one", "two"],
         "Env": [PATH_ENV, "GREETING=good day = fine", "EMPTY="],
         "User": "worker",
@@ -222,10 +228,18 @@ def layered(layout: Path) -> None:
     three = Layer().dirs("w/becomes-dir").file("w/becomes-dir/in", "three\n").file("w/becomes-file", "three\n").file("w/b", "three\n")
     three.hardlink("w/b-hard", "w/b").hardlink("w/kept-hard", "w/keep/kept").file("w/a", "back again\n")
     four = Layer().symlink("w/absolute", "/etc/passwd").symlink("w/up", "../../../../etc/group").symlink("w/dangling", "/no/where")
-    four.file("w/run", "#!/bin/sh\necho ran $0 $1\n", 0o755).file("w/secret", "s\n", 0o600).dir("w/sticky", 0o1777).file("w/read-only", "r\n", 0o444)
+    four.file("w/run", "#!/bin/sh\necho ran $0 $1\n", 0o755).file("w/secret", "s\n", 0o600).dir("w/sticky", 0o1777).file(
+        "w/read-only", "r\n", 0o444
+    )
     four.dirs("w/closed").file("w/closed/in", "in\n").dir("w/closed", 0o555)
     long = "n" * 200
-    five = Layer().dirs(f"w/{long}").file(f"w/{long}/{long}", "long\n").file("w/\u00fcml\u00e4ut \u20ac", "utf-8\n").file("w/with\nnewline", "nl\n")
+    five = (
+        Layer()
+        .dirs(f"w/{long}")
+        .file(f"w/{long}/{long}", "long\n")
+        .file("w/\u00fcml\u00e4ut \u20ac", "utf-8\n")
+        .file("w/with\nnewline", "nl\n")
+    )
     tars = [_busybox_layer().tar(), *(layer.tar() for layer in (one, two, three, four, five))]
     oci_layout.write(layout, Image(tars, {"Env": [PATH_ENV], "Cmd": ["/bin/sh"]}))
 

@@ -7,6 +7,7 @@
 The client below speaks HTTP with Python's own library, so that a test of the function does not depend on an AWS SDK; the SDKs have their
 own tests in test_clients.py.
 """
+
 import base64
 import http.client
 import json
@@ -57,12 +58,25 @@ def settings(
 
 
 def run_local(
-    image: str, *args: str, options: Sequence[str] = (), stdin: bytes | None = None, environ: dict[str, str] | None = None, wait_s: int = 120, **named
+    image: str,
+    *args: str,
+    options: Sequence[str] = (),
+    stdin: bytes | None = None,
+    environ: dict[str, str] | None = None,
+    wait_s: int = 120,
+    **named,
 ) -> subprocess.CompletedProcess:
     """`scar local run`; standard output and error as bytes."""
     _programs()
     command = [str(SCAR), "local", "run", *settings(**named), *options, image, "--", *args]
-    return subprocess.run(command, input=stdin if stdin is not None else b"", capture_output=True, timeout=wait_s, check=False, env=os.environ | (environ or {}))
+    return subprocess.run(
+        command,
+        input=stdin if stdin is not None else b"",
+        capture_output=True,
+        timeout=wait_s,
+        check=False,
+        env=os.environ | (environ or {}),
+    )
 
 
 @dataclass
@@ -167,7 +181,16 @@ class LocalLambda:
     def log(self) -> str:
         return Path(self._log.name).read_text(errors="replace")
 
-    def invoke(self, event: object = None, *, kind: str = "", tail: bool = False, wait_s: float = 120, stream: bool = False, raw: bytes | None = None) -> Answer:
+    def invoke(
+        self,
+        event: object = None,
+        *,
+        kind: str = "",
+        tail: bool = False,
+        wait_s: float = 120,
+        stream: bool = False,
+        raw: bytes | None = None,
+    ) -> Answer:
         """One invocation; `kind` is the X-Amz-Invocation-Type, `raw` an event that is not JSON."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=wait_s)
         headers = {"Content-Type": "application/json"}

@@ -4,6 +4,7 @@
 Real tools make the ordinary images (see images.py); this module makes the ones that they would refuse to make, and tiny ones in
 milliseconds. Everything is deterministic: the same content gives the same digests.
 """
+
 import gzip
 import hashlib
 import io

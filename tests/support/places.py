@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where things are: the tree, what it built, the cache outside it, and the tools of the machine."""
+
 import os
 import shutil
 import unittest

@@ -7,9 +7,9 @@
 Auth is one of none, "basic" (htpasswd) and "token" (the token server below, which signs with a key made for the occasion). Storage is
 in memory where there is a tmpfs; nothing survives the `with`.
 """
+
 import base64
 import json
-import os
 import shutil
 import socket
 import subprocess
@@ -86,7 +86,16 @@ class TokenServer:
             allowed = [action for action in actions.split(",") if authorization or action == "pull"]
             access.append({"type": kind, "name": name, "actions": allowed})
         now = int(time.time())
-        claims = {"iss": self.issuer, "sub": USER, "aud": self.service, "exp": now + 300, "nbf": now - 10, "iat": now, "jti": str(now), "access": access}
+        claims = {
+            "iss": self.issuer,
+            "sub": USER,
+            "aud": self.service,
+            "exp": now + 300,
+            "nbf": now - 10,
+            "iat": now,
+            "jti": str(now),
+            "access": access,
+        }
         return 200, {"token": self._sign(claims), "expires_in": 300}
 
     def _sign(self, claims: dict) -> str:
@@ -94,7 +103,9 @@ class TokenServer:
             return base64.urlsafe_b64encode(json.dumps(document).encode()).rstrip(b"=").decode()
 
         text = f"{part({'typ': 'JWT', 'alg': 'RS256', 'x5c': self._chain})}.{part(claims)}"
-        signed = subprocess.run([tool("openssl"), "dgst", "-sha256", "-sign", self._key], input=text.encode(), capture_output=True, check=True)
+        signed = subprocess.run(
+            [tool("openssl"), "dgst", "-sha256", "-sign", self._key], input=text.encode(), capture_output=True, check=True
+        )
         return f"{text}.{base64.urlsafe_b64encode(signed.stdout).rstrip(b'=').decode()}"
 
     def stop(self) -> None:
@@ -116,7 +127,9 @@ class Registry:
         # JSON is YAML.
         config.write_text(json.dumps(self._settings()))
         with open(self._folder / "log", "wb") as log:
-            self._process = subprocess.Popen([tool("docker-registry"), "serve", str(config)], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self._process = subprocess.Popen(
+                [tool("docker-registry"), "serve", str(config)], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
         try:
             self._await()
         except BaseException:
@@ -137,7 +150,12 @@ class Registry:
             settings["auth"] = {"htpasswd": {"realm": "scar", "path": str(self._folder / "htpasswd")}}
         elif self.auth == "token":
             self.tokens = TokenServer(key, self.certificate, self._anonymous)
-            token = {"realm": self.tokens.url, "service": TokenServer.service, "issuer": TokenServer.issuer, "rootcertbundle": str(self.certificate)}
+            token = {
+                "realm": self.tokens.url,
+                "service": TokenServer.service,
+                "issuer": TokenServer.issuer,
+                "rootcertbundle": str(self.certificate),
+            }
             settings["auth"] = {"token": token}
         return settings
 
