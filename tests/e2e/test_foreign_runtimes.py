@@ -16,11 +16,12 @@ import sys
 import time
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
+from tests.support.lambda_local import descendants
 from tests.support.places import BOOTSTRAP, Missing, cache, tool
 from tests.support.registry import free_port
 
@@ -188,7 +189,10 @@ def running_rie(program: Path, folder: Path, environment: dict[str, str]) -> Ite
     except AssertionError as error:
         raise AssertionError(f"{error}\nlog of aws-lambda-rie: {log.read_text(errors='replace')[-3000:]}") from error
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
+        # The emulator gives bootstrap a process group of its own.
+        for pid in [process.pid, *descendants(process.pid)]:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         process.wait(10)
 
 
