@@ -37,6 +37,7 @@ struct scar_layer_job {
 	/** Called once, from the thread that fetches, as soon as fetching or decoding fails. */
 	void (*on_failure)(void *ctx, const struct scar_err *err);
 	void *failure_ctx;
+	const volatile int *cancel; /**< looked at often; may be NULL */
 };
 
 /** Starts the thread that fetches. */
@@ -44,7 +45,8 @@ int scar_layer_open(const struct scar_layer_job *job, struct scar_layer **ret_la
 		    struct scar_err *err);
 /**
  * Applies the layer to the rootfs (scar_rootfs_begin_layer() was called) and reads on to the end of the stream; 0 only if
- * the fetch ended well and the diff ID is right. Errors name the entry.
+ * the fetch ended well and the diff ID is right. Errors name the entry. SCAR_ERR_IMAGE is told only of bytes whose
+ * digests are right, else it is SCAR_ERR_INTEGRITY: so a malformed tar is read to its end before it is reported.
  */
 int scar_layer_apply(struct scar_layer *layer, struct scar_rootfs *rootfs, struct scar_err *err);
 /** Makes the fetch end at its next byte, and apply() fail; from any thread. */

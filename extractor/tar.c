@@ -3,6 +3,7 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
@@ -53,7 +54,7 @@ static la_ssize_t read_source(struct archive *archive, void *ctx, const void **r
 
 	if (tar->source(tar->ctx, &data, &len, &tar->failure) < 0) {
 		tar->source_failed = true;
-		archive_set_error(archive, ARCHIVE_ERRNO_MISC, "source failed");
+		archive_set_error(archive, EIO, "source failed");
 		return -1;
 	}
 	*ret_data = data;

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "extractor/unpack.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "extractor/rootfs.h"
+#include "registry/manifest.h"
+#include "runtime/base/cleanup.h"
+#include "runtime/base/err.h"
+#include "runtime/base/limits.h"
+
+struct unpack;
+
+/* A layer in flight. */
+struct flight {
+	struct unpack *unpack;
+	const struct scar_descriptor *descriptor;
+	struct scar_layer *layer;
+};
+
+struct unpack {
+	const struct scar_image *image;
+	const struct scar_unpack_options *options;
+	/* Layer i flies in flights[i % in_flight]: those from `applied` to `started`. */
+	struct flight flights[SCAR_UNPACK_IN_FLIGHT_MAX];
+	size_t started, applied;
+	uint64_t pulled_bytes;
+	pthread_mutex_t mutex;
+	bool failed;
+	struct scar_err first; /* the cause; what fails after it is a consequence */
+};
+
+static void name_layer(const struct scar_descriptor *descriptor, struct scar_err *err)
+{
+	char digest[SCAR_DIGEST_TEXT_MAX];
+
+	scar_err_wrap(err, "layer %s", scar_digest_format(&descriptor->digest, digest));
+}
+
+/* Keeps the first failure and ends all transfers. From any thread. */
+static void fail(struct unpack *unpack, const struct scar_err *err)
+{
+	pthread_mutex_lock(&unpack->mutex);
+	if (!unpack->failed)
+		unpack->first = *err;
+	unpack->failed = true;
+	pthread_mutex_unlock(&unpack->mutex);
+	if (unpack->options->cancel)
+		__atomic_store_n(unpack->options->cancel, 1, __ATOMIC_RELAXED);
+}
+
+static void on_failure(void *ctx, const struct scar_err *err)
+{
+	const struct flight *flight = ctx;
+	struct scar_err named = *err;
+
+	name_layer(flight->descriptor, &named);
+	fail(flight->unpack, &named);
+}
+
+static int start_next(struct unpack *unpack, struct scar_err *err)
+{
+	size_t index = unpack->started;
+	struct flight *flight = &unpack->flights[index % unpack->options->in_flight];
+	const struct scar_layer_job job = {
+		.descriptor = &unpack->image->layers[index],
+		.diff_id = &unpack->image->config.diff_ids[index],
+		.fetch = unpack->options->fetch,
+		.fetch_ctx = unpack->options->fetch_ctx,
+		.on_failure = on_failure,
+		.failure_ctx = flight,
+		.cancel = unpack->options->cancel,
+	};
+
+	*flight = (struct flight){.unpack = unpack, .descriptor = job.descriptor};
+	if (scar_layer_open(&job, &flight->layer, err) < 0)
+		return -1;
+	unpack->started++;
+	return 0;
+}
+
+static bool has_failed(struct unpack *unpack)
+{
+	bool failed;
+
+	pthread_mutex_lock(&unpack->mutex);
+	failed = unpack->failed;
+	pthread_mutex_unlock(&unpack->mutex);
+	return failed;
+}
+
+static int apply_next(struct unpack *unpack, struct scar_rootfs *rootfs, struct scar_err *err)
+{
+	struct flight *flight = &unpack->flights[unpack->applied % unpack->options->in_flight];
+
+	scar_rootfs_begin_layer(rootfs);
+	if (scar_layer_apply(flight->layer, rootfs, err) < 0) {
+		name_layer(flight->descriptor, err);
+		return -1;
+	}
+	unpack->pulled_bytes += scar_layer_close(scar_steal(flight->layer));
+	unpack->applied++;
+	return 0;
+}
+
+static int apply_all(struct unpack *unpack, struct scar_rootfs *rootfs, struct scar_err *err)
+{
+	size_t count = unpack->image->layer_count;
+
+	while (unpack->applied < count) {
+		while (unpack->started < count &&
+		       unpack->started - unpack->applied < unpack->options->in_flight) {
+			if (start_next(unpack, err) < 0)
+				return -1;
+		}
+		if (has_failed(unpack) || apply_next(unpack, rootfs, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* On failure: ends the flights, all told to stop before the first is waited for. */
+static void end_flights(struct unpack *unpack)
+{
+	size_t i;
+
+	for (i = 0; i < SCAR_UNPACK_IN_FLIGHT_MAX; i++) {
+		if (unpack->flights[i].layer)
+			scar_layer_cancel(unpack->flights[i].layer);
+	}
+	for (i = 0; i < SCAR_UNPACK_IN_FLIGHT_MAX; i++)
+		scar_layer_close(scar_steal(unpack->flights[i].layer));
+}
+
+static int make_root(int dirfd, const char *name, int *ret_fd, struct scar_err *err)
+{
+	int fd;
+
+	if (mkdirat(dirfd, name, 0755) < 0)
+		return scar_err_errno(err, errno, "cannot make directory %s", name);
+	fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return scar_err_errno(err, errno, "cannot open directory %s", name);
+	*ret_fd = fd;
+	/* Whatever umask says: the root is 0755 unless a layer knows better. */
+	if (fchmod(fd, 0755) < 0)
+		return scar_err_errno(err, errno, "cannot set the mode of directory %s", name);
+	return 0;
+}
+
+static int check_image(const struct scar_image *image, struct scar_err *err)
+{
+	if (image->layer_count != image->config.diff_id_count)
+		return scar_err_set(err, SCAR_ERR_IMAGE,
+				    "the manifest has %zu layers, the image config %zu diff IDs",
+				    image->layer_count, image->config.diff_id_count);
+	if (image->layer_count > SCAR_LIMIT_LAYERS)
+		return scar_err_set(err, SCAR_ERR_LIMIT, "the image has more than %d layers",
+				    SCAR_LIMIT_LAYERS);
+	return 0;
+}
+
+int scar_unpack_image(const struct scar_image *image, const struct scar_unpack_options *options,
+		      int dirfd, const char *rootfs_name, const char *owners_name,
+		      struct scar_unpack_result *ret_result, struct scar_err *err)
+{
+	struct unpack unpack = {.image = image, .options = options};
+	scar_rootfs_auto struct scar_rootfs *rootfs = NULL;
+	scar_fd_auto int root_fd = -1;
+
+	if (check_image(image, err) < 0 || make_root(dirfd, rootfs_name, &root_fd, err) < 0)
+		return -1;
+	rootfs = scar_rootfs_create(root_fd, err);
+	if (!rootfs)
+		return -1;
+	pthread_mutex_init(&unpack.mutex, NULL);
+	if (apply_all(&unpack, rootfs, err) < 0 ||
+	    scar_rootfs_finish(rootfs, dirfd, owners_name, err) < 0)
+		fail(&unpack, err);
+	end_flights(&unpack);
+	pthread_mutex_destroy(&unpack.mutex);
+	if (unpack.failed) {
+		*err = unpack.first;
+		return -1;
+	}
+	*ret_result = (struct scar_unpack_result){
+		.pulled_bytes = unpack.pulled_bytes,
+		.unpacked_bytes = scar_rootfs_bytes(rootfs),
+	};
+	return 0;
+}
+
+int scar_unpack_chain_id(const struct scar_digest *diff_ids, size_t count,
+			 struct scar_digest *ret_chain_id, struct scar_err *err)
+{
+	char chain_text[SCAR_DIGEST_TEXT_MAX], diff_text[SCAR_DIGEST_TEXT_MAX];
+	char both[2 * SCAR_DIGEST_TEXT_MAX];
+	struct scar_digest chain_id;
+	size_t i;
+
+	if (count == 0)
+		return scar_digest_of(SCAR_DIGEST_SHA256, "", 0, ret_chain_id, err);
+	chain_id = diff_ids[0];
+	for (i = 1; i < count; i++) {
+		int len = snprintf(both, sizeof both, "%s %s",
+				   scar_digest_format(&chain_id, chain_text),
+				   scar_digest_format(&diff_ids[i], diff_text));
+
+		if (scar_digest_of(SCAR_DIGEST_SHA256, both, (size_t)len, &chain_id, err) < 0)
+			return -1;
+	}
+	*ret_chain_id = chain_id;
+	return 0;
+}
