@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file credentials.h
+ * User names and passwords from the "auths" of a Docker config.json, as `docker login` and `podman login` write it.
+ * Credential helpers are not run. Internal to registry/.
+ */
+#ifndef SCAR_REGISTRY_CREDENTIALS_H
+#define SCAR_REGISTRY_CREDENTIALS_H
+
+#include "runtime/base/cleanup.h"
+
+struct scar_err;
+
+struct scar_credentials {
+	char *username; /**< NULL: none found */
+	char *password;
+};
+
+/**
+ * Looks up a registry (canonical name as in struct scar_ref). A file that does not exist or does not know the registry
+ * gives no credentials; one that cannot be understood is SCAR_ERR_CONFIG.
+ */
+int scar_credentials_load(const char *path, const char *registry,
+			  struct scar_credentials *ret_found, struct scar_err *err);
+/** The same from text; `what` names it in errors. */
+int scar_credentials_parse(const char *text, size_t len, const char *what, const char *registry,
+			   struct scar_credentials *ret_found, struct scar_err *err);
+/** Wipes and frees. */
+void scar_credentials_clear(struct scar_credentials *credentials);
+
+#define scar_credentials_auto scar_auto(scar_credentials_clear)
+
+#endif
