@@ -17,7 +17,7 @@ int64_t scar_clock_epoch_ms(void);
 int64_t scar_clock_monotonic_us(void);
 /**
  * Milliseconds left until `deadline_ms` (epoch ms), at least 0; INT64_MAX if deadline_ms is 0
- * (no deadline). See scar_clock_deadline_usable() for deadlines that lie in the past.
+ * (no deadline).
  */
 int64_t scar_clock_left_ms(int64_t deadline_ms);
 /** Sleeps; goes on after EINTR. */
