@@ -13,6 +13,9 @@
 #include "runtime/base/err.h"
 #include "runtime/base/limits.h"
 
+/* musl gives 128 KiB, which TLS and name resolution can exceed. */
+#define STACK_BYTES SCAR_MIB(1)
+
 struct scar_layer {
 	struct scar_layer_job job;
 	struct scar_ring *ring;
@@ -96,16 +99,20 @@ static void *fetch_main(void *arg)
 	return NULL;
 }
 
-/* Signals are for the thread that waits for them. */
 static int start_thread(struct scar_layer *layer, struct scar_err *err)
 {
+	pthread_attr_t attr;
 	sigset_t all, before;
 	int result;
 
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK_BYTES);
+	/* Signals are for the thread that waits for them. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	result = pthread_create(&layer->thread, NULL, fetch_main, layer);
+	result = pthread_create(&layer->thread, &attr, fetch_main, layer);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attr);
 	if (result != 0)
 		return scar_err_errno(err, result, "cannot start a thread");
 	layer->started = true;

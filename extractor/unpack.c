@@ -30,7 +30,7 @@ struct unpack {
 	struct flight flights[SCAR_UNPACK_IN_FLIGHT_MAX];
 	size_t started, applied;
 	uint64_t pulled_bytes;
-	pthread_mutex_t mutex;
+	pthread_mutex_t mutex; /* of what follows, and of flights[].layer */
 	bool failed;
 	struct scar_err first; /* the cause; what fails after it is a consequence */
 };
@@ -42,13 +42,19 @@ static void name_layer(const struct scar_descriptor *descriptor, struct scar_err
 	scar_err_wrap(err, "layer %s", scar_digest_format(&descriptor->digest, digest));
 }
 
-/* Keeps the first failure and ends all transfers. From any thread. */
+/* Keeps the first failure and ends all transfers and whoever waits for one. From any thread. */
 static void fail(struct unpack *unpack, const struct scar_err *err)
 {
+	size_t i;
+
 	pthread_mutex_lock(&unpack->mutex);
 	if (!unpack->failed)
 		unpack->first = *err;
 	unpack->failed = true;
+	for (i = 0; i < SCAR_UNPACK_IN_FLIGHT_MAX; i++) {
+		if (unpack->flights[i].layer)
+			scar_layer_cancel(unpack->flights[i].layer);
+	}
 	pthread_mutex_unlock(&unpack->mutex);
 	if (unpack->options->cancel)
 		__atomic_store_n(unpack->options->cancel, 1, __ATOMIC_RELAXED);
@@ -77,11 +83,28 @@ static int start_next(struct unpack *unpack, struct scar_err *err)
 		.cancel = unpack->options->cancel,
 	};
 
-	*flight = (struct flight){.unpack = unpack, .descriptor = job.descriptor};
-	if (scar_layer_open(&job, &flight->layer, err) < 0)
+	struct scar_layer *layer;
+
+	flight->unpack = unpack;
+	flight->descriptor = job.descriptor;
+	if (scar_layer_open(&job, &layer, err) < 0)
 		return -1;
+	pthread_mutex_lock(&unpack->mutex);
+	flight->layer = layer;
+	pthread_mutex_unlock(&unpack->mutex);
 	unpack->started++;
 	return 0;
+}
+
+static uint64_t close_flight(struct flight *flight)
+{
+	struct scar_layer *layer;
+
+	/* Not with the mutex held: the thread that is waited for may want to fail. */
+	pthread_mutex_lock(&flight->unpack->mutex);
+	layer = scar_steal(flight->layer);
+	pthread_mutex_unlock(&flight->unpack->mutex);
+	return scar_layer_close(layer);
 }
 
 static bool has_failed(struct unpack *unpack)
@@ -103,7 +126,7 @@ static int apply_next(struct unpack *unpack, struct scar_rootfs *rootfs, struct 
 		name_layer(flight->descriptor, err);
 		return -1;
 	}
-	unpack->pulled_bytes += scar_layer_close(scar_steal(flight->layer));
+	unpack->pulled_bytes += close_flight(flight);
 	unpack->applied++;
 	return 0;
 }
@@ -122,19 +145,6 @@ static int apply_all(struct unpack *unpack, struct scar_rootfs *rootfs, struct s
 			return -1;
 	}
 	return 0;
-}
-
-/* On failure: ends the flights, all told to stop before the first is waited for. */
-static void end_flights(struct unpack *unpack)
-{
-	size_t i;
-
-	for (i = 0; i < SCAR_UNPACK_IN_FLIGHT_MAX; i++) {
-		if (unpack->flights[i].layer)
-			scar_layer_cancel(unpack->flights[i].layer);
-	}
-	for (i = 0; i < SCAR_UNPACK_IN_FLIGHT_MAX; i++)
-		scar_layer_close(scar_steal(unpack->flights[i].layer));
 }
 
 static int make_root(int dirfd, const char *name, int *ret_fd, struct scar_err *err)
@@ -172,6 +182,7 @@ int scar_unpack_image(const struct scar_image *image, const struct scar_unpack_o
 	struct unpack unpack = {.image = image, .options = options};
 	scar_rootfs_auto struct scar_rootfs *rootfs = NULL;
 	scar_fd_auto int root_fd = -1;
+	size_t i;
 
 	if (check_image(image, err) < 0 || make_root(dirfd, rootfs_name, &root_fd, err) < 0)
 		return -1;
@@ -182,7 +193,10 @@ int scar_unpack_image(const struct scar_image *image, const struct scar_unpack_o
 	if (apply_all(&unpack, rootfs, err) < 0 ||
 	    scar_rootfs_finish(rootfs, dirfd, owners_name, err) < 0)
 		fail(&unpack, err);
-	end_flights(&unpack);
+	for (i = 0; i < SCAR_UNPACK_IN_FLIGHT_MAX; i++) {
+		if (unpack.flights[i].unpack)
+			close_flight(&unpack.flights[i]);
+	}
 	pthread_mutex_destroy(&unpack.mutex);
 	if (unpack.failed) {
 		*err = unpack.first;

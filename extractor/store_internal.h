@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file store_internal.h
+ * What the files behind store.h share. Private to them.
+ */
+#ifndef SCAR_EXTRACTOR_STORE_INTERNAL_H
+#define SCAR_EXTRACTOR_STORE_INTERNAL_H
+
+#include "extractor/store.h"
+
+#define SCAR_STORE_ROOTFS "rootfs"
+#define SCAR_STORE_TMP "tmp"
+#define SCAR_STORE_LOCK "lock"
+#define SCAR_STORE_FS "fs"
+#define SCAR_STORE_OWNERS "owners"
+#define SCAR_STORE_META "meta"
+/** Hex of a chain ID, a dot, a number. */
+#define SCAR_STORE_NAME_MAX (SCAR_DIGEST_TEXT_MAX + 24)
+
+struct scar_store {
+	char *path;
+	int dir_fd;
+	int rootfs_fd; /**< <dir>/rootfs */
+	int tmp_fd;    /**< <dir>/tmp */
+	struct scar_store_options options;
+};
+
+/** Told by the meta file. */
+struct scar_store_meta {
+	uint64_t pulled_bytes;
+	uint64_t unpacked_bytes;
+};
+
+/* ---- store_meta.c ---- */
+
+int scar_store_meta_write(int entry_fd, const struct scar_store_meta *meta, struct scar_err *err);
+/** SCAR_ERR_NOT_FOUND if it is absent or of another version. */
+int scar_store_meta_read(int entry_fd, struct scar_store_meta *ret_meta, struct scar_err *err);
+
+/* ---- store_lock.c ---- */
+
+enum scar_store_lock { SCAR_STORE_SHARED, SCAR_STORE_EXCLUSIVE };
+
+/** Locks an open directory or file, waiting; looks at options.cancel meanwhile. */
+int scar_store_lock_wait(const struct scar_store *store, int fd, enum scar_store_lock how,
+			 struct scar_err *err);
+/** @return 1 locked, 0 another process has it, -1 */
+int scar_store_lock_try(int fd, enum scar_store_lock how, struct scar_err *err);
+/** The store's own lock, held until the descriptor is closed. @return it, or -1 */
+int scar_store_open_lock(const struct scar_store *store, struct scar_err *err);
+/** True if fd is still what `name` below dirfd names. */
+bool scar_store_is_still(int fd, int dirfd, const char *name);
+
+/* ---- store_space.c ---- */
+
+/** Removes from tmp/ what no live process holds. */
+int scar_store_sweep(const struct scar_store *store, struct scar_err *err);
+/** Removes the finished image that was not used for longest and is in no use. @return 1, 0 if there is none, -1 */
+int scar_store_evict(const struct scar_store *store, struct scar_err *err);
+/** Removes that finished image. @return 1, 0 if it is gone or in use, -1 */
+int scar_store_discard(const struct scar_store *store, const char *name, struct scar_err *err);
+/**
+ * Evicts while that helps an image of these compressed layers to fit. Fails with SCAR_ERR_NOSPACE when it cannot.
+ */
+int scar_store_make_room(const struct scar_store *store, uint64_t layers_size_bytes,
+			 struct scar_err *err);
+/** Puts before a SCAR_ERR_NOSPACE that came while unpacking what the user can do. */
+void scar_store_explain_space(const struct scar_store *store, uint64_t layers_size_bytes,
+			      struct scar_err *err);
+
+#endif
