@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Images in a directory (OCI image specification, image-layout.md). */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "registry/document.h"
+#include "registry/source.h"
+#include "runtime/base/buf.h"
+#include "runtime/base/err.h"
+#include "runtime/base/fs.h"
+#include "runtime/base/json.h"
+#include "runtime/base/limits.h"
+
+struct layout {
+	const struct scar_ref *ref;
+	const volatile int *cancel;
+	int dir_fd;
+};
+
+static void layout_close(void *impl)
+{
+	struct layout *layout = impl;
+
+	close(layout->dir_fd);
+	free(layout);
+}
+
+static int check_version(int dir_fd, const char *path, struct scar_err *err)
+{
+	scar_buf_auto struct scar_buf text;
+	scar_json_auto struct scar_json *root = NULL;
+	const char *version;
+
+	scar_buf_init(&text, SCAR_KIB(4));
+	if (scar_fs_read_file(dir_fd, "oci-layout", &text, err) < 0) {
+		if (err->kind == SCAR_ERR_NOT_FOUND)
+			return scar_err_set(
+				err, SCAR_ERR_NOT_FOUND,
+				"%s is no OCI image layout: it has no file 'oci-layout'", path);
+		return -1;
+	}
+	if (scar_document_parse(text.data, text.len, "oci-layout", &root, err) < 0)
+		return -1;
+	version = scar_json_string(scar_json_get(root, "imageLayoutVersion"));
+	if (!version || strncmp(version, "1.", 2) != 0)
+		return scar_err_set(err, SCAR_ERR_UNSUPPORTED,
+				    "oci-layout: only version 1 is supported");
+	return 0;
+}
+
+static int layout_open(const struct scar_ref *ref, const struct scar_source_options *options,
+		       void **ret_impl, struct scar_err *err)
+{
+	scar_fd_auto int dir_fd = open(ref->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct layout *layout;
+
+	if (dir_fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+		return scar_err_set(err, SCAR_ERR_NOT_FOUND, "there is no directory %s", ref->path);
+	if (dir_fd < 0)
+		return scar_err_errno(err, errno, "open %s", ref->path);
+	if (check_version(dir_fd, ref->path, err) < 0)
+		return -1;
+	layout = calloc(1, sizeof(*layout));
+	if (!layout)
+		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
+	layout->ref = ref;
+	layout->cancel = options->cancel;
+	layout->dir_fd = scar_steal_fd(&dir_fd);
+	*ret_impl = layout;
+	return 0;
+}
+
+/* ---- blobs ---- */
+
+static int open_blob(const struct layout *layout, const struct scar_descriptor *desc, int *ret_fd,
+		     uint64_t *ret_size, struct scar_err *err)
+{
+	char hex[SCAR_DIGEST_TEXT_MAX];
+	char path[SCAR_DIGEST_TEXT_MAX + 16];
+	scar_fd_auto int fd = -1;
+	struct stat st;
+
+	snprintf(path, sizeof(path), "blobs/%s/%s",
+		 desc->digest.alg == SCAR_DIGEST_SHA512 ? "sha512" : "sha256",
+		 scar_digest_hex(&desc->digest, hex));
+	/* O_NONBLOCK: a FIFO must not hold us up before it is seen to be one. */
+	fd = openat(layout->dir_fd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0 && errno == ENOENT)
+		return scar_err_set(err, SCAR_ERR_NOT_FOUND, "the layout has no %s", path);
+	if (fd < 0)
+		return scar_err_errno(err, errno, "open %s", path);
+	if (fstat(fd, &st) < 0)
+		return scar_err_errno(err, errno, "stat %s", path);
+	if (!S_ISREG(st.st_mode))
+		return scar_err_set(err, SCAR_ERR_IMAGE, "%s is no regular file", path);
+	*ret_size = (uint64_t)st.st_size;
+	*ret_fd = scar_steal_fd(&fd);
+	return 0;
+}
+
+static int layout_blob(void *impl, const struct scar_descriptor *desc, scar_http_sink sink,
+		       void *ctx, struct scar_err *err)
+{
+	const struct layout *layout = impl;
+	scar_fd_auto int fd = -1;
+	char digest[SCAR_DIGEST_TEXT_MAX];
+	uint64_t size = 0;
+
+	if (open_blob(layout, desc, &fd, &size, err) < 0)
+		return -1;
+	return scar_source_copy_file(fd, scar_digest_format(&desc->digest, digest), 0, size,
+				     layout->cancel, sink, ctx, err);
+}
+
+static int append_sink(void *ctx, const void *data, size_t len, struct scar_err *err)
+{
+	return scar_buf_append(ctx, data, len, err);
+}
+
+static int layout_manifest(void *impl, const struct scar_descriptor *desc, struct scar_buf *text,
+			   struct scar_err *err)
+{
+	return layout_blob(impl, desc, append_sink, text, err);
+}
+
+/* ---- which image of index.json ---- */
+
+/** Whether the reference asks for the entry: by digest, by name, or for any. */
+static bool is_asked_for(const struct scar_ref *ref, const struct scar_index_entry *entry)
+{
+	char digest[SCAR_DIGEST_TEXT_MAX];
+
+	if (entry->is_attestation)
+		return false;
+	if (ref->digest)
+		return strcmp(scar_digest_format(&entry->descriptor.digest, digest), ref->digest) ==
+		       0;
+	return !ref->tag || (entry->ref_name && strcmp(entry->ref_name, ref->tag) == 0);
+}
+
+/** Moves the entries that are asked for to the front. @return their number */
+static size_t gather_asked_for(struct scar_manifest *index, const struct scar_ref *ref)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < index->entry_count; i++) {
+		struct scar_index_entry entry = index->entries[i];
+
+		if (!is_asked_for(ref, &entry))
+			continue;
+		index->entries[i] = index->entries[count];
+		index->entries[count++] = entry;
+	}
+	return count;
+}
+
+/** Several images under one name are one image for several platforms; under several names they are not. */
+static bool have_one_name(const struct scar_index_entry *entries, size_t count)
+{
+	for (size_t i = 1; i < count; i++) {
+		const char *a = entries[0].ref_name, *b = entries[i].ref_name;
+
+		if (!a != !b || (a && strcmp(a, b) != 0))
+			return false;
+	}
+	return true;
+}
+
+static int refuse_names(const struct scar_manifest *index, const struct scar_ref *ref,
+			struct scar_err *err)
+{
+	scar_buf_auto struct scar_buf names;
+
+	scar_buf_init(&names, SCAR_ERR_MSG_MAX / 2);
+	for (size_t i = 0; i < index->entry_count; i++) {
+		const char *name = index->entries[i].ref_name;
+
+		/* A list too long for a message is cut. */
+		if (name && scar_buf_printf(&names, err, "%s%s", names.len ? ", " : "", name) < 0)
+			break;
+	}
+	if (ref->digest || ref->tag)
+		return scar_err_set(err, SCAR_ERR_NOT_FOUND, "the layout has no image %s%s%s",
+				    ref->digest ? ref->digest : ref->tag,
+				    names.len ? "; it has " : "", names.data);
+	if (!index->entry_count)
+		return scar_err_set(err, SCAR_ERR_NOT_FOUND, "the layout has no image");
+	return scar_err_set(err, SCAR_ERR_REFERENCE,
+			    "the layout has several images, name one (oci:DIR:NAME): %s",
+			    names.data);
+}
+
+static int read_index(const struct layout *layout, struct scar_manifest *ret_index,
+		      struct scar_err *err)
+{
+	scar_buf_auto struct scar_buf text;
+
+	scar_buf_init(&text, SCAR_LIMIT_MANIFEST_BYTES);
+	if (scar_fs_read_file(layout->dir_fd, "index.json", &text, err) < 0 ||
+	    scar_manifest_parse(SCAR_MEDIA_OCI_INDEX, text.data, text.len, ret_index, err) < 0)
+		return scar_err_wrap(err, "index.json");
+	return 0;
+}
+
+static int layout_root(void *impl, const struct scar_platform *platform, struct scar_buf *text,
+		       char ret_media_type[SCAR_MEDIA_TYPE_MAX], struct scar_digest *ret_expected,
+		       struct scar_err *err)
+{
+	const struct layout *layout = impl;
+	scar_manifest_auto struct scar_manifest index = {.is_index = true};
+	struct scar_manifest asked_for;
+	const struct scar_index_entry *entry;
+
+	if (read_index(layout, &index, err) < 0)
+		return -1;
+	asked_for = index; /* a view: not to be cleared */
+	asked_for.entry_count = gather_asked_for(&index, layout->ref);
+	if (!asked_for.entry_count || !have_one_name(index.entries, asked_for.entry_count))
+		return refuse_names(&index, layout->ref, err);
+	entry = &index.entries[0];
+	if (asked_for.entry_count > 1 &&
+	    scar_manifest_select(&asked_for, platform, &entry, err) < 0)
+		return -1;
+	if (layout_manifest(impl, &entry->descriptor, text, err) < 0)
+		return -1;
+	memcpy(ret_media_type, entry->descriptor.media_type, SCAR_MEDIA_TYPE_MAX);
+	*ret_expected = entry->descriptor.digest;
+	return 0;
+}
+
+const struct scar_source_ops scar_source_layout = {
+	.transport = SCAR_TRANSPORT_OCI_DIR,
+	.open = layout_open,
+	.close = layout_close,
+	.root = layout_root,
+	.manifest = layout_manifest,
+	.blob = layout_blob,
+};
