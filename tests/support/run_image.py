@@ -6,6 +6,7 @@ from where it says. ARGS are the program's arguments, as a shell would split the
 """
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -66,13 +67,27 @@ def run(reference: str, options: list[str], args: list[str]) -> int:
     # The program's output goes straight to ours; what bootstrap and the emulator say is kept, to be told after it.
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
     print("-" * 100, flush=True)
-    report(done.stderr.decode(errors="replace"))
+    report(done.stderr.decode(errors="replace"), done.returncode)
     say("exit code", str(done.returncode))
     return done.returncode
 
 
-def report(log: str) -> None:
-    raise NotImplementedError
+PULLED = re.compile(r"\bpulled \S+: (\d+) bytes in (\d+) ms, (\d+) bytes on disk")
+ENGINE = re.compile(r"\bengine (\w+)")
+REPORT = re.compile(r"\bDuration: ([\d.]+) ms.*Max Memory Used: (\d+) MB")
+
+
+def report(log: str, status: int) -> None:
+    """What bootstrap and the emulator said of it, and their whole log where a line is missing or the program failed."""
+    pulled, engine, ended = (pattern.search(log) for pattern in (PULLED, ENGINE, REPORT))
+    if pulled:
+        say("pulled", f"{size(int(pulled[1]))} in {pulled[2]} ms, {size(int(pulled[3]))} on disk")
+    if engine:
+        say("engine", engine[1])
+    if ended:
+        say("invocation", f"{ended[1]} ms, at most {ended[2]} MB of memory")
+    if status != 0 or not (pulled and engine and ended):
+        print(log, file=sys.stderr, flush=True)
 
 
 def main() -> int:
