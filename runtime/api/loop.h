@@ -27,13 +27,19 @@ struct scar_loop_options {
 	const char *api; /**< "host:port" of AWS_LAMBDA_RUNTIME_API */
 	scar_handler handler;
 	void *ctx;
+	/**
+	 * Told what went wrong without ending the loop (an answer that the service refused); NULL:
+	 * nobody is.
+	 */
+	void (*problem)(void *ctx, const struct scar_err *err);
 	int64_t connect_timeout_ms; /**< 0: as client.h says */
 	int64_t retry_for_ms;       /**< 0: as client.h says */
 };
 
 /**
- * Never returns 0: it ends with -1 when the service is gone (SCAR_ERR_NETWORK) or beyond recovery
- * (SCAR_ERR_UNAVAILABLE); the process should exit then.
+ * Never returns 0: it ends with -1 when the service is gone (SCAR_ERR_NETWORK), beyond recovery
+ * (SCAR_ERR_UNAVAILABLE), or keeps refusing to name an invocation (SCAR_ERR_PROTOCOL); the
+ * process should exit then.
  */
 int scar_loop_run(const struct scar_loop_options *options, struct scar_err *err);
 
