@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "registry/base64.h"
 #include "registry/challenge.h"
 #include "registry/url.h"
+#include "runtime/base/base64.h"
 #include "runtime/base/buf.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"

@@ -4,8 +4,8 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "registry/base64.h"
 #include "registry/ref.h"
+#include "runtime/base/base64.h"
 #include "runtime/base/buf.h"
 #include "runtime/base/err.h"
 #include "runtime/base/fs.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "registry/base64.h"
+#include "runtime/base/base64.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
