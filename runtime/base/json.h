@@ -30,9 +30,9 @@ enum scar_json_type {
 };
 
 /**
- * Parses a whole document of at most SCAR_LIMIT_JSON_BYTES and SCAR_LIMIT_JSON_DEPTH; trailing
- * bytes other than white space are an error. `what` names the document in the error
- * (kind SCAR_ERR_PROTOCOL; callers wrap or replace it).
+ * Parses a whole document of at most SCAR_LIMIT_JSON_BYTES, _DEPTH and _VALUES (else SCAR_ERR_LIMIT);
+ * trailing bytes other than white space are an error, and so is what is not UTF-8. `what` names the
+ * document in the error (kind SCAR_ERR_PROTOCOL; callers wrap or replace it).
  */
 int scar_json_parse(const char *text, size_t len, const char *what, struct scar_json **ret_root,
 		    struct scar_err *err);
@@ -63,7 +63,8 @@ int scar_json_need_int(const struct scar_json *node, const char *key, const char
 /** Appends the compact text of a node. */
 int scar_json_print(const struct scar_json *node, struct scar_buf *buf, struct scar_err *err);
 /** Appends a quoted, escaped JSON string; bytes that are not UTF-8 become U+FFFD. */
-int scar_json_append_string(struct scar_buf *buf, const char *text, size_t len, struct scar_err *err);
+int scar_json_append_string(struct scar_buf *buf, const char *text, size_t len,
+			    struct scar_err *err);
 
 static inline void scar_cleanup_json(struct scar_json **root)
 {

@@ -26,6 +26,7 @@
 /* JSON */
 #define SCAR_LIMIT_JSON_BYTES SCAR_MIB(8)
 #define SCAR_LIMIT_JSON_DEPTH 64
+#define SCAR_LIMIT_JSON_VALUES 1000000 /* each takes 80 bytes of memory */
 
 /* OCI: a registry must accept manifests up to 4 MiB (distribution-spec, "Pushing Manifests"). */
 #define SCAR_LIMIT_MANIFEST_BYTES SCAR_MIB(4)

@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "runtime/base/utf8.h"
+
 #define TEXT_MAX 4096
 #define LINE_MAX_BYTES (6 * TEXT_MAX + 1024) /* each byte may become \u00xx */
 #define REQUEST_ID_MAX 128
@@ -80,69 +82,33 @@ static void add_char(struct line *line, char c)
 	add(line, (char[]){c, '\0'});
 }
 
-/* Length of the UTF-8 sequence at text, or 0 if there is none (RFC 3629: no overlong form, no surrogate). */
-static size_t utf8_len(const unsigned char *text)
-{
-	unsigned char low = 0x80, high = 0xbf;
-	size_t len;
-
-	if (text[0] >= 0xc2 && text[0] <= 0xdf) {
-		len = 2;
-	} else if (text[0] >= 0xe0 && text[0] <= 0xef) {
-		len = 3;
-		low = text[0] == 0xe0 ? 0xa0 : 0x80;
-		high = text[0] == 0xed ? 0x9f : 0xbf;
-	} else if (text[0] >= 0xf0 && text[0] <= 0xf4) {
-		len = 4;
-		low = text[0] == 0xf0 ? 0x90 : 0x80;
-		high = text[0] == 0xf4 ? 0x8f : 0xbf;
-	} else {
-		return 0;
-	}
-	if (text[1] < low || text[1] > high)
-		return 0;
-	for (size_t i = 2; i < len; i++) {
-		if ((text[i] & 0xc0) != 0x80)
-			return 0;
-	}
-	return len;
-}
-
 /*
  * A message may quote what came from outside: nothing in it may look like a new line or move a terminal's
  * cursor. JSON escapes serve for both formats; quotes need them in JSON only.
  */
 static void add_escaped(struct line *line, const char *text, bool json)
 {
-	const unsigned char *p = (const unsigned char *)text;
-	char escape[8];
+	size_t left = strlen(text);
 
-	while (*p) {
-		size_t len = utf8_len(p);
+	while (left > 0) {
+		size_t len = scar_utf8_len(text, left);
+		unsigned char c = (unsigned char)*text;
+		char shown[8];
 
-		if (len > 0) {
-			char sequence[5] = {0};
-
-			memcpy(sequence, p, len);
-			add(line, sequence);
-			p += len;
-			continue;
-		}
-		if (*p == '\n') {
-			add(line, "\\n");
-		} else if (*p == '\t' && !json) {
-			add_char(line, '\t');
-		} else if (*p >= 0x80) {
-			add(line, "\xef\xbf\xbd");
-		} else if (*p < 0x20 || *p == 0x7f) {
-			snprintf(escape, sizeof escape, "\\u%04x", *p);
-			add(line, escape);
+		if (len == 0) {
+			len = 1;
+			snprintf(shown, sizeof shown, "%s", SCAR_UTF8_REPLACEMENT);
+		} else if (c == '\n') {
+			snprintf(shown, sizeof shown, "\\n");
+		} else if (c < 0x20 || c == 0x7f) {
+			snprintf(shown, sizeof shown, "\\u%04x", c);
 		} else {
-			if (json && (*p == '"' || *p == '\\'))
-				add_char(line, '\\');
-			add_char(line, (char)*p);
+			snprintf(shown, sizeof shown, "%s%.*s",
+				 json && (c == '"' || c == '\\') ? "\\" : "", (int)len, text);
 		}
-		p++;
+		add(line, shown);
+		text += len;
+		left -= len;
 	}
 }
 
