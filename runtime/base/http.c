@@ -130,7 +130,6 @@ static size_t on_body(char *data, size_t size, size_t count, void *ctx)
 		transfer->sinking = transfer->req->sink && status >= 200 && status < 300;
 	}
 	resp->body_bytes += len;
-	resp->status = 0;
 	if (transfer->sinking)
 		failed = transfer->req->sink(transfer->req->sink_ctx, data, len, transfer->err);
 	else
