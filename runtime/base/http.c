@@ -127,6 +127,7 @@ static size_t on_body(char *data, size_t size, size_t count, void *ctx)
 		long status = 0;
 
 		curl_easy_getinfo(transfer->curl, CURLINFO_RESPONSE_CODE, &status);
+		resp->status = (int)status;
 		transfer->sinking = transfer->req->sink && status >= 200 && status < 300;
 	}
 	resp->body_bytes += len;

@@ -52,7 +52,10 @@ struct scar_http_request {
 	int64_t total_timeout_ms;   /**< 0: none */
 	size_t max_body_bytes;      /**< of a response body kept in resp->body; 0: 64 KiB */
 	bool allow_plain;           /**< http:// to a host that is not loopback */
-	/** A 2xx body goes here piece by piece instead of resp->body. Other bodies are kept. */
+	/**
+	 * A 2xx body goes here piece by piece instead of resp->body. Other bodies are kept. Status and headers
+	 * of the response are there before its first call.
+	 */
 	scar_http_sink sink;
 	void *sink_ctx;
 	/** Set by another thread to end the transfer (SCAR_ERR_INTERRUPTED); may be NULL. */
