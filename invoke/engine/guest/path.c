@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "invoke/engine/guest/path.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+#include "invoke/engine/guest/sys.h"
+#include "invoke/engine/guest/text.h"
+
+/* As the kernel (MAXSYMLINKS). */
+#define LINKS_MAX 40
+
+/* A walk in progress. Its canonical path so far is where->guest: "" for the root. */
+struct walk {
+	const struct scar_path_context *ctx;
+	struct scar_where *where;
+	const char *next; /* what is left of `rest` */
+	int links;
+	bool is_directory; /* where->guest is known to be one */
+	bool slash;        /* the path ends in one: it must lead to a directory */
+	char rest[SCAR_GUEST_PATH_MAX];
+	char link[SCAR_GUEST_PATH_MAX];
+};
+
+/* The innermost bind that covers a canonical path of the guest, or NULL. */
+static const struct scar_guest_bind *bind_of(const struct scar_guest *guest, const char *path,
+					     size_t len)
+{
+	const struct scar_guest_bind *best = NULL;
+
+	for (uint32_t i = 0; i < guest->bind_count; i++) {
+		const struct scar_guest_bind *b = &guest->binds[i];
+
+		if (len >= b->guest_len && (!best || b->guest_len > best->guest_len) &&
+		    path[1] == b->guest[1] && scar_path_below(path, b->guest, b->guest_len))
+			best = b;
+	}
+	return best;
+}
+
+void scar_path_to_host(const struct scar_guest *guest, const char *path, char *buf)
+{
+	const struct scar_guest_bind *b = bind_of(guest, path, strlen(path));
+	struct scar_text t = scar_text_of(buf, SCAR_GUEST_ROOT_MAX + SCAR_GUEST_PATH_MAX);
+
+	if (b) {
+		scar_text_put(&t, b->host, b->host_len);
+		scar_text_str(&t, path + b->guest_len);
+	} else {
+		scar_text_put(&t, guest->root, guest->root_len);
+		scar_text_str(&t, path);
+	}
+}
+
+int scar_path_to_guest(const struct scar_guest *guest, char *buf, size_t size)
+{
+	const char *from = guest->root, *to = "";
+	size_t from_len = guest->root_len, to_len = 0, len = strlen(buf);
+
+	if (!scar_path_below(buf, guest->root, guest->root_len))
+		from_len = 0;
+	for (uint32_t i = 0; i < guest->bind_count; i++) {
+		const struct scar_guest_bind *b = &guest->binds[i];
+
+		if (b->host_len > from_len && scar_path_below(buf, b->host, b->host_len)) {
+			from = b->host;
+			from_len = b->host_len;
+			to = b->guest;
+			to_len = b->guest_len;
+		}
+	}
+	if (!from_len || strncmp(from, buf, from_len) != 0)
+		return -ENOENT;
+	if (len - from_len + to_len + 2 > size)
+		return -ENAMETOOLONG;
+	memmove(buf + to_len, buf + from_len, len - from_len + 1);
+	memcpy(buf, to, to_len);
+	len = len - from_len + to_len;
+	if (len == 0) {
+		buf[len++] = '/';
+		buf[len] = '\0';
+	}
+	return (int)len;
+}
+
+const char *scar_where_flat(const struct scar_guest *guest, const struct scar_where *where,
+			    char buf[SCAR_GUEST_PATH_MAX])
+{
+	struct scar_text t = scar_text_of(buf, SCAR_GUEST_PATH_MAX);
+
+	if (where->path[0] == '/')
+		return where->path;
+	if (guest->root_len + 1 + strlen(where->path) < SCAR_GUEST_PATH_MAX) {
+		scar_text_put(&t, guest->root, guest->root_len);
+	} else {
+		scar_text_str(&t, "/proc/self/fd/");
+		scar_text_unsigned(&t, (unsigned)where->dir_fd, 10);
+	}
+	scar_text_put(&t, "/", 1);
+	scar_text_str(&t, where->path);
+	return buf;
+}
+
+bool scar_path_is_plain(const struct scar_guest *guest, const char *path)
+{
+	for (const char *at = path; *at;) {
+		size_t len = 0;
+
+		while (at[len] && at[len] != '/')
+			len++;
+		if (len == 2 && at[0] == '.' && at[1] == '.')
+			return false;
+		for (uint32_t i = 0; len && i < guest->bind_count; i++) {
+			const struct scar_guest_bind *b = &guest->binds[i];
+			const char *name = b->guest + b->guest_len - len;
+
+			if (b->guest_len > len && name[-1] == '/' && memcmp(name, at, len) == 0)
+				return false;
+		}
+		for (at += len; *at == '/'; at++)
+			;
+	}
+	return true;
+}
+
+/* Points where->path (and dir_fd) at the host's place of where->guest. */
+static void place(struct walk *w)
+{
+	struct scar_where *where = w->where;
+	const struct scar_guest_bind *b = bind_of(w->ctx->guest, where->guest, where->guest_len);
+
+	where->bind_flags = b ? b->flags : 0;
+	where->read_only = b && (b->flags & SCAR_BIND_READ_ONLY);
+	if (b) {
+		struct scar_text t = scar_text_of(where->host, sizeof(where->host));
+
+		scar_text_put(&t, b->host, b->host_len);
+		scar_text_str(&t, where->guest + b->guest_len);
+		where->dir_fd = AT_FDCWD;
+		where->path = where->host;
+	} else {
+		where->dir_fd = w->ctx->guest->root_fd;
+		where->path = where->guest_len ? where->guest + 1 : ".";
+	}
+}
+
+/* Puts the canonical guest path of an open directory (or the current one) in where->guest. */
+static int start_at(struct walk *w, int dir_fd)
+{
+	struct scar_where *where = w->where;
+	long n;
+
+	if (dir_fd == AT_FDCWD) {
+		n = scar_sys(__NR_getcwd, where->guest, sizeof(where->guest));
+		n = n > 0 ? n - 1 : n;
+	} else if (dir_fd < 0) {
+		return -EBADF;
+	} else {
+		char proc[40];
+		struct scar_text t = scar_text_of(proc, sizeof(proc));
+
+		scar_text_str(&t, "/proc/self/fd/");
+		scar_text_unsigned(&t, (unsigned)dir_fd, 10);
+		n = scar_sys(__NR_readlinkat, AT_FDCWD, proc, where->guest,
+			     sizeof(where->guest) - 1);
+		if (n == -ENOENT)
+			return -EBADF;
+	}
+	if (n < 0)
+		return (int)n;
+	where->guest[n] = '\0';
+	if (where->guest[0] != '/')
+		return dir_fd == AT_FDCWD ? -ENOENT : -ENOTDIR;
+	n = scar_path_to_guest(w->ctx->guest, where->guest, sizeof(where->guest));
+	if (n < 0)
+		return (int)n;
+	where->guest_len = (size_t)(n == 1 ? 0 : n);
+	where->guest[where->guest_len] = '\0';
+	w->is_directory = dir_fd == AT_FDCWD;
+	return 0;
+}
+
+/* "..": the parent, if what we stand on is a directory. */
+static int go_up(struct walk *w)
+{
+	struct scar_where *where = w->where;
+
+	if (where->guest_len == 0)
+		return 0;
+	if (!w->is_directory) {
+		char *end = where->guest + where->guest_len;
+		long n;
+
+		if (where->guest_len + 3 > sizeof(where->guest))
+			return -ENAMETOOLONG;
+		memcpy(end, "/.", 3);
+		where->guest_len += 2;
+		place(w);
+		n = scar_sys(__NR_readlinkat, where->dir_fd, where->path, w->link, 1);
+		where->guest_len -= 2;
+		*end = '\0';
+		if (n != -EINVAL)
+			return n < 0 ? (int)n : -ENOTDIR;
+	}
+	while (where->guest[--where->guest_len] != '/')
+		;
+	where->guest[where->guest_len] = '\0';
+	w->is_directory = true;
+	return 0;
+}
+
+/* Continues with the link's text in w->link (len bytes), then what was left. */
+static int follow_text(struct walk *w, size_t len, size_t parent_len)
+{
+	size_t left = strlen(w->next), gap = left || w->slash;
+
+	if (++w->links > LINKS_MAX)
+		return -ELOOP;
+	if (len + gap + left + 1 > sizeof(w->rest))
+		return -ENAMETOOLONG;
+	memmove(w->rest + len + gap, w->next, left + 1);
+	memcpy(w->rest, w->link, len);
+	if (gap)
+		w->rest[len] = '/';
+	w->next = w->rest;
+	w->where->guest_len = w->rest[0] == '/' ? 0 : parent_len;
+	w->where->guest[w->where->guest_len] = '\0';
+	w->is_directory = true;
+	return 0;
+}
+
+/* Skips digits; NULL if there are none. */
+static const char *skip_number(const char *at)
+{
+	const char *start = at;
+
+	while (*at >= '0' && *at <= '9')
+		at++;
+	return at > start ? at : NULL;
+}
+
+/* What of a process directory a procfs path (after the mount point) names; "" if none. */
+static const char *process_entry(const char *path)
+{
+	const char *at = skip_number(path + 1);
+
+	if (path[0] != '/' || !at || *at != '/')
+		return "";
+	if (strncmp(at, "/task/", 6) == 0) {
+		at = skip_number(at + 6);
+		if (!at || *at != '/')
+			return "";
+	}
+	return at + 1;
+}
+
+/*
+ * A link of a procfs whose text is a host path, or no path at all. Returns the length of the
+ * text in guest terms, 0 to leave the link to the kernel, or -errno.
+ */
+static int magic_text(struct walk *w, const char *entry, size_t len)
+{
+	bool is_exe = strcmp(entry, "exe") == 0, is_root = strcmp(entry, "root") == 0;
+	int n;
+
+	w->link[len] = '\0';
+	if (is_exe && w->ctx->exe_host && strcmp(w->link, w->ctx->exe_host) == 0) {
+		len = strlen(w->ctx->exe);
+		memcpy(w->link, w->ctx->exe, len + 1);
+		return (int)len;
+	}
+	if (is_root && strcmp(w->link, "/") == 0)
+		return 1;
+	if (w->link[0] != '/')
+		return *w->next ? -ENOTDIR : 0;
+	/* Reopening a descriptor must give that file, whatever now has its name. */
+	if (!*w->next && !is_exe && !is_root && strcmp(entry, "cwd") != 0)
+		return 0;
+	n = scar_path_to_guest(w->ctx->guest, w->link, sizeof(w->link));
+	return n == -ENOENT ? (*w->next ? -EACCES : 0) : n;
+}
+
+static bool is_magic_entry(const char *entry)
+{
+	return strcmp(entry, "exe") == 0 || strcmp(entry, "cwd") == 0 ||
+	       strcmp(entry, "root") == 0 || strncmp(entry, "fd/", 3) == 0 ||
+	       strncmp(entry, "ns/", 3) == 0 || strncmp(entry, "map_files/", 10) == 0;
+}
+
+/* Looks at the component just appended; follows it if it is a link. 1: the walk ends here. */
+static int look(struct walk *w, size_t parent_len)
+{
+	struct scar_where *where = w->where;
+	const struct scar_guest_bind *b = bind_of(w->ctx->guest, where->guest, where->guest_len);
+	long n;
+
+	w->is_directory = false;
+	if (b && b->guest_len == where->guest_len)
+		return 0;
+	place(w);
+	n = scar_sys(__NR_readlinkat, where->dir_fd, where->path, w->link, sizeof(w->link) - 1);
+	if (n == -EINVAL)
+		return 0;
+	if (n == -ENOENT && !*w->next)
+		return 1;
+	if (n < 0)
+		return (int)n;
+	if (b && (b->flags & SCAR_BIND_PROC)) {
+		const char *entry = process_entry(where->guest + b->guest_len);
+
+		if (is_magic_entry(entry)) {
+			n = magic_text(w, entry, (size_t)n);
+			where->magic = n == 0;
+			if (n <= 0)
+				return n == 0 ? 1 : (int)n;
+		}
+	}
+	return follow_text(w, (size_t)n, parent_len);
+}
+
+/* One component of w->next. 1: the walk ends here. */
+static int step(struct walk *w, const char *name, size_t len, bool final)
+{
+	struct scar_where *where = w->where;
+	size_t parent_len = where->guest_len;
+
+	if (len == 1 && name[0] == '.')
+		return 0;
+	if (len == 2 && name[0] == '.' && name[1] == '.')
+		return go_up(w);
+	/* Room for a slash at the end and for the NUL. */
+	if (len > 255 || parent_len + len + 3 > sizeof(where->guest))
+		return -ENAMETOOLONG;
+	where->guest[parent_len] = '/';
+	memcpy(where->guest + parent_len + 1, name, len);
+	where->guest_len = parent_len + 1 + len;
+	where->guest[where->guest_len] = '\0';
+	w->is_directory = false;
+	return final ? 1 : look(w, parent_len);
+}
+
+static int walk(struct walk *w, enum scar_path_follow follow)
+{
+	int ret = 0;
+
+	for (;;) {
+		const char *name, *end;
+
+		while (*w->next == '/')
+			w->next++;
+		if (!*w->next || ret == 1)
+			break;
+		for (name = end = w->next; *end && *end != '/';)
+			end++;
+		for (w->next = end; *w->next == '/';)
+			w->next++;
+		/* "x/" and "x/." must be a directory, so a link there is followed. */
+		w->slash = !*w->next && (*end == '/' || (end - name == 1 && *name == '.'));
+		ret = step(w, name, (size_t)(end - name),
+			   !*w->next && !w->slash && follow == SCAR_PATH_NOFOLLOW);
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+int scar_path_resolve(const struct scar_path_context *ctx, int dir_fd, const char *path,
+		      enum scar_path_follow follow, struct scar_where *ret_where)
+{
+	struct walk w;
+	size_t len = strnlen(path, SCAR_GUEST_PATH_MAX);
+	int ret;
+
+	if (len == 0)
+		return -ENOENT;
+	if (len == SCAR_GUEST_PATH_MAX)
+		return -ENAMETOOLONG;
+	w.ctx = ctx;
+	w.where = ret_where;
+	w.links = 0;
+	w.slash = false;
+	w.is_directory = true;
+	w.next = w.rest;
+	memcpy(w.rest, path, len + 1);
+	ret_where->guest_len = 0;
+	ret_where->guest[0] = '\0';
+	ret_where->magic = false;
+	ret = path[0] == '/' ? 0 : start_at(&w, dir_fd);
+	if (ret == 0)
+		ret = walk(&w, follow);
+	if (ret < 0)
+		return ret;
+	if (w.slash && ret_where->guest_len && !ret_where->magic) {
+		ret_where->guest[ret_where->guest_len] = '/';
+		ret_where->guest[ret_where->guest_len + 1] = '\0';
+	}
+	place(&w);
+	return 0;
+}

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "invoke/engine/rewrite/loader/handle.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+
+#include "invoke/engine/guest/sys.h"
+
+#define AT_SYMLINK_NOFOLLOW_ 0x100
+#define AT_EMPTY_PATH_ 0x1000
+#define KEEP UINT32_MAX
+
+uint32_t scar_shown_uid(uint32_t host_uid)
+{
+	return host_uid == scar_loader.guest.host_uid ? scar_loader.guest.ids.fsuid : host_uid;
+}
+
+uint32_t scar_shown_gid(uint32_t host_gid)
+{
+	return host_gid == scar_loader.guest.host_gid ? scar_loader.guest.ids.fsgid : host_gid;
+}
+
+/* The three ids of users, or of groups; the fs id follows the effective one. */
+struct trio {
+	uint32_t *real, *effective, *saved, *fs;
+};
+
+static struct trio users(void)
+{
+	struct scar_guest_ids *i = &scar_loader.guest.ids;
+
+	return (struct trio){&i->ruid, &i->euid, &i->suid, &i->fsuid};
+}
+
+static struct trio groups(void)
+{
+	struct scar_guest_ids *i = &scar_loader.guest.ids;
+
+	return (struct trio){&i->rgid, &i->egid, &i->sgid, &i->fsgid};
+}
+
+static bool is_root(void)
+{
+	return scar_loader.guest.ids.euid == 0;
+}
+
+/* An unprivileged process may only take what it already has. */
+static bool may_take(const struct trio *t, uint32_t id)
+{
+	return id == KEEP || is_root() || id == *t->real || id == *t->effective || id == *t->saved;
+}
+
+static long set_three(struct trio t, uint32_t real, uint32_t effective, uint32_t saved)
+{
+	if (!may_take(&t, real) || !may_take(&t, effective) || !may_take(&t, saved))
+		return -EPERM;
+	if (real != KEEP)
+		*t.real = real;
+	if (saved != KEEP)
+		*t.saved = saved;
+	if (effective != KEEP)
+		*t.effective = *t.fs = effective;
+	return 0;
+}
+
+/* setuid(2): of root it sets all three, of others the effective one. */
+static long set_one(struct trio t, uint32_t id)
+{
+	return is_root() ? set_three(t, id, id, id) : set_three(t, KEEP, id, KEEP);
+}
+
+/* setreuid(2): the saved id follows if the real one is set or the effective one differs from it. */
+static long set_two(struct trio t, uint32_t real, uint32_t effective)
+{
+	uint32_t old_real = *t.real;
+	bool saves = real != KEEP || (effective != KEEP && effective != old_real);
+	long ret = set_three(t, real, effective, KEEP);
+
+	if (ret == 0 && saves)
+		*t.saved = *t.effective;
+	return ret;
+}
+
+/* setfsuid(2) tells the old id, whether or not it changes. */
+static long set_fs(struct trio t, uint32_t id)
+{
+	uint32_t old = *t.fs;
+
+	if (id != KEEP && (may_take(&t, id) || id == old))
+		*t.fs = id;
+	return old;
+}
+
+static long get_three(struct trio t, const struct scar_regs *r)
+{
+	uint32_t *out[3] = {(uint32_t *)r->rdi, (uint32_t *)r->rsi, (uint32_t *)r->rdx};
+
+	for (int i = 0; i < 3; i++)
+		if (scar_is_bad_pointer(out[i]))
+			return -EFAULT;
+	*out[0] = *t.real;
+	*out[1] = *t.effective;
+	*out[2] = *t.saved;
+	return 0;
+}
+
+static long get_groups(int size, uint32_t *list)
+{
+	const struct scar_guest_ids *ids = &scar_loader.guest.ids;
+
+	if (size < 0 || (size && size < (int)ids->group_count))
+		return -EINVAL;
+	if (size && ids->group_count && scar_is_bad_pointer(list))
+		return -EFAULT;
+	for (uint32_t i = 0; size && i < ids->group_count; i++)
+		list[i] = ids->groups[i];
+	return ids->group_count;
+}
+
+static long set_groups(uint64_t count, const uint32_t *list)
+{
+	struct scar_guest_ids *ids = &scar_loader.guest.ids;
+
+	if (!is_root())
+		return -EPERM;
+	if (count > 65536)
+		return -EINVAL;
+	if (count && scar_is_bad_pointer(list))
+		return -EFAULT;
+	/* What we cannot remember only shows in getgroups. */
+	ids->group_count = count < SCAR_GUEST_GROUPS_MAX ? (uint32_t)count : SCAR_GUEST_GROUPS_MAX;
+	for (uint32_t i = 0; i < ids->group_count; i++)
+		ids->groups[i] = list[i];
+	return 0;
+}
+
+/* Root has all capabilities, others none; the kernel does not know either. */
+static long get_capabilities(struct __user_cap_header_struct *header,
+			     struct __user_cap_data_struct *data)
+{
+	long ret = scar_sys(__NR_capget, header, data);
+	unsigned sets = header && !scar_is_bad_pointer(header) &&
+					header->version == _LINUX_CAPABILITY_VERSION_1
+				? 1
+				: 2;
+
+	if (ret || !data || !is_root())
+		return ret;
+	for (unsigned i = 0; i < sets; i++)
+		data[i].effective = data[i].permitted = i ? 0x1ff : 0xffffffff;
+	return 0;
+}
+
+static long set_capabilities(const struct scar_regs *r)
+{
+	long ret = scar_sys(__NR_capset, r->rdi, r->rsi);
+
+	return ret == -EPERM && is_root() ? 0 : ret;
+}
+
+long scar_call_identity(struct scar_regs *r)
+{
+	const struct scar_guest_ids *ids = &scar_loader.guest.ids;
+	uint32_t a = (uint32_t)r->rdi, b = (uint32_t)r->rsi, c = (uint32_t)r->rdx;
+
+	switch (r->rax) {
+	case __NR_getuid: return ids->ruid;
+	case __NR_geteuid: return ids->euid;
+	case __NR_getgid: return ids->rgid;
+	case __NR_getegid: return ids->egid;
+	case __NR_setuid: return a == KEEP ? -EINVAL : set_one(users(), a);
+	case __NR_setgid: return a == KEEP ? -EINVAL : set_one(groups(), a);
+	case __NR_setreuid: return set_two(users(), a, b);
+	case __NR_setregid: return set_two(groups(), a, b);
+	case __NR_setresuid: return set_three(users(), a, b, c);
+	case __NR_setresgid: return set_three(groups(), a, b, c);
+	case __NR_getresuid: return get_three(users(), r);
+	case __NR_getresgid: return get_three(groups(), r);
+	case __NR_setfsuid: return set_fs(users(), a);
+	case __NR_setfsgid: return set_fs(groups(), a);
+	case __NR_getgroups: return get_groups((int)r->rdi, (uint32_t *)r->rsi);
+	case __NR_setgroups: return set_groups((uint64_t)r->rdi, (const uint32_t *)r->rsi);
+	case __NR_capget:
+		return get_capabilities((struct __user_cap_header_struct *)r->rdi,
+					(struct __user_cap_data_struct *)r->rsi);
+	case __NR_capset: return set_capabilities(r);
+	default: return -ENOSYS;
+	}
+}
+
+/* The host's owner cannot change; that the file is there and writable is still found out. */
+long scar_call_chown(struct scar_regs *r)
+{
+	bool at = r->rax == __NR_fchownat, by_fd = r->rax == __NR_fchown;
+	uint32_t uid = (uint32_t)(at ? r->rdx : r->rsi), gid = (uint32_t)(at ? r->r10 : r->rdx);
+	long flags = at ? r->r8 : (r->rax == __NR_lchown ? AT_SYMLINK_NOFOLLOW_ : 0), ret;
+	int dir_fd = at ? (int)r->rdi : AT_FDCWD;
+	const char *path = (const char *)(at ? r->rsi : r->rdi);
+	struct scar_where where;
+
+	if (by_fd) {
+		ret = scar_sys(__NR_fchown, r->rdi, -1, -1);
+	} else if ((flags & AT_EMPTY_PATH_) && !scar_is_bad_pointer(path) && !*path) {
+		ret = scar_sys(__NR_fchownat, dir_fd, path, -1, -1, flags);
+	} else {
+		ret = scar_resolve(dir_fd, path,
+				   flags & AT_SYMLINK_NOFOLLOW_ ? SCAR_PATH_NOFOLLOW : SCAR_PATH_FOLLOW,
+				   &where);
+		if (ret == 0 && where.read_only)
+			return -EROFS;
+		if (ret == 0)
+			ret = scar_sys(__NR_fchownat, where.dir_fd, where.path, -1, -1, flags);
+	}
+	if (ret == -EPERM && is_root())
+		ret = 0;
+	if (ret || is_root())
+		return ret;
+	return (uid == KEEP || uid == scar_loader.guest.ids.euid) &&
+			       (gid == KEEP || gid == scar_loader.guest.ids.egid)
+		       ? 0
+		       : -EPERM;
+}

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "invoke/engine/rewrite/loader/handle.h"
+
+#include <asm/prctl.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/mman.h>
+#include <linux/prctl.h>
+#include <linux/sched.h>
+#include <string.h>
+
+#include "invoke/engine/guest/sys.h"
+#include "invoke/engine/guest/text.h"
+#include "invoke/engine/rewrite/loader/exec.h"
+#include "invoke/engine/rewrite/loader/text.h"
+#include "invoke/engine/rewrite/loader/thread.h"
+
+#define LOADER_START 0x60000000ull
+extern char _end[];
+
+/* ---- descriptors ------------------------------------------------------------------------ */
+
+int scar_root_reopen(void)
+{
+	const int flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+	uint64_t limit[2] = {1024, 1024};
+	long fd = scar_sys(__NR_openat, AT_FDCWD, scar_loader.guest.root, flags, 0), high;
+
+	if (fd < 0)
+		return (int)fd;
+	/* Out of the way: programs count on small numbers, and close all they know of. */
+	scar_sys(__NR_prlimit64, 0, 7 /* RLIMIT_NOFILE */, NULL, limit);
+	if (limit[0] > 4096)
+		limit[0] = 4096;
+	for (uint64_t low = limit[0]; low > 4; low -= low / 8 + 1) {
+		high = scar_sys(__NR_fcntl, fd, F_DUPFD_CLOEXEC, low - 1);
+		if (high >= 0) {
+			scar_sys(__NR_close, fd);
+			fd = high;
+			break;
+		}
+	}
+	scar_loader.guest.root_fd = (int)fd;
+	return 0;
+}
+
+/* dup2 and dup3 onto our root: it moves away first. */
+static long duplicate(struct scar_regs *r)
+{
+	if ((int)r->rsi == scar_loader.guest.root_fd && r->rdi != r->rsi) {
+		long other = scar_sys(__NR_fcntl, scar_loader.guest.root_fd, F_DUPFD_CLOEXEC, 3);
+
+		if (other < 0)
+			return other;
+		scar_loader.guest.root_fd = (int)other;
+	}
+	return SCAR_PASS;
+}
+
+/* All but our root is closed. */
+static long close_range(struct scar_regs *r)
+{
+	unsigned first = (unsigned)r->rdi, last = (unsigned)r->rsi;
+	unsigned root = (unsigned)scar_loader.guest.root_fd;
+	long ret = 0;
+
+	if (root < first || root > last || first > last)
+		return SCAR_PASS;
+	if (first < root)
+		ret = scar_sys(SCAR_NR_close_range, first, root - 1, r->rdx);
+	if (ret == 0 && root < last)
+		ret = scar_sys(SCAR_NR_close_range, root + 1, last, r->rdx);
+	return ret;
+}
+
+long scar_call_descriptors(struct scar_regs *r)
+{
+	return r->rax == SCAR_NR_close_range ? close_range(r) : duplicate(r);
+}
+
+/* ---- memory ----------------------------------------------------------------------------- */
+
+static bool hits_loader(uint64_t addr, uint64_t len)
+{
+	return addr < (uint64_t)(uintptr_t)_end && addr + len > LOADER_START;
+}
+
+static long map(struct scar_regs *r)
+{
+	const bool text = (r->rdx & PROT_EXEC) && !(r->r10 & MAP_ANONYMOUS) && (int)r->r8 >= 0;
+	const uint64_t addr = (uint64_t)r->rdi, len = (uint64_t)r->rsi;
+	long ret, patched;
+
+	if (r->r10 & MAP_FIXED) {
+		if (hits_loader(addr, len))
+			return -ENOMEM;
+		scar_text_unmap(addr, len);
+	}
+	if (!text)
+		return SCAR_PASS;
+	ret = scar_sys(__NR_mmap, addr, len, r->rdx, r->r10, r->r8, r->r9);
+	if (scar_sys_failed(ret))
+		return ret;
+	/* Shared text cannot be patched without changing the file; nobody links like that. */
+	if ((r->r10 & MAP_TYPE) != MAP_PRIVATE)
+		return ret;
+	patched = scar_text_map((uint64_t)ret, len, (int)r->r8, (uint64_t)r->r9, (int)r->rdx);
+	if (patched < 0) {
+		scar_sys(__NR_munmap, ret, len);
+		return patched == -ENOMEM ? patched : -EACCES;
+	}
+	return ret;
+}
+
+long scar_call_memory(struct scar_regs *r)
+{
+	switch (r->rax) {
+	case __NR_mmap: return map(r);
+	case __NR_munmap:
+		if (hits_loader((uint64_t)r->rdi, (uint64_t)r->rsi))
+			return -EINVAL;
+		scar_text_unmap((uint64_t)r->rdi, (uint64_t)r->rsi);
+		return SCAR_PASS;
+	case __NR_mremap:
+		/* Moved text would jump to trampolines that are elsewhere. */
+		if (scar_text_touches((uint64_t)r->rdi, (uint64_t)r->rsi))
+			return -EINVAL;
+		return SCAR_PASS;
+	default: return SCAR_PASS;
+	}
+}
+
+/* ---- threads and programs --------------------------------------------------------------- */
+
+static struct scar_thread *block_for_child(uint64_t flags)
+{
+	struct scar_thread *self = scar_thread_self(), *child = self->spare;
+
+	/* The last vfork child is gone, or this thread would not run; its block is free again. */
+	if (child)
+		self->spare = NULL;
+	else
+		child = scar_thread_create();
+	if (!child)
+		return NULL;
+	child->pid = flags & CLONE_THREAD ? (int)scar_sys(__NR_getpid) : 0;
+	child->top = (char *)child;
+	child->spare = NULL;
+	if (flags & CLONE_VFORK)
+		self->spare = child;
+	return child;
+}
+
+/* A child in our memory with a stack of its own needs a block of its own. */
+static long clone_on(const struct scar_regs *r, uint64_t flags, uint64_t stack)
+{
+	const struct scar_site_record *record = (const struct scar_site_record *)r->resume;
+	struct scar_thread *child;
+
+	if (!(flags & CLONE_VM) || !stack)
+		return SCAR_PASS;
+	child = block_for_child(flags);
+	if (!child)
+		return -ENOMEM;
+	((uint64_t *)stack)[-1] = (uint64_t)(uintptr_t)child;
+	((uint64_t *)stack)[-2] = (uint64_t)((intptr_t)record + record->after);
+	return SCAR_CLONE;
+}
+
+static long clone3(const struct scar_regs *r)
+{
+	const struct clone_args *args = (const struct clone_args *)r->rdi;
+
+	if (scar_is_bad_pointer(args) || r->rsi < CLONE_ARGS_SIZE_VER0)
+		return SCAR_PASS;
+	return clone_on(r, args->flags, args->stack ? args->stack + args->stack_size : 0);
+}
+
+extern void scar_unmap_and_exit(void *block, unsigned long size, long status) __attribute__((noreturn));
+
+static long thread_exit(const struct scar_regs *r)
+{
+	struct scar_thread *self = scar_thread_self();
+	uint64_t all = ~0ull;
+
+	/* A vfork child runs on its parent's block: not the process that the block was made in. */
+	if (self->is_main || self->pid != (int)scar_sys(__NR_getpid))
+		return SCAR_PASS;
+	if (self->spare)
+		scar_thread_free(self->spare);
+	scar_sys(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, &all, NULL, sizeof(all));
+	scar_unmap_and_exit(self->low, SCAR_THREAD_STACK + 4096, r->rdi);
+}
+
+/* What Lambda refuses, though it does nothing that matters, succeeds. */
+static long process_control(const struct scar_regs *r)
+{
+	long ret = scar_sys(__NR_prctl, r->rdi, r->rsi, r->rdx, r->r10, r->r8);
+
+	switch (r->rdi) {
+	case PR_SET_NO_NEW_PRIVS:
+		return ret == -EPERM && r->rsi == 1 && !r->rdx && !r->r10 && !r->r8 ? 0 : ret;
+	case PR_SET_PDEATHSIG:
+	case PR_SET_DUMPABLE:
+	case PR_SET_KEEPCAPS:
+	case PR_SET_CHILD_SUBREAPER:
+	case PR_SET_TIMERSLACK:
+	case PR_CAPBSET_DROP:
+	case PR_SET_SECUREBITS: return ret == -EPERM ? 0 : ret;
+	case PR_SET_NAME: {
+		const char *name = (const char *)r->rsi;
+		char path[64];
+		struct scar_text t = scar_text_of(path, sizeof(path));
+		long fd;
+
+		if (ret != -EPERM || scar_is_bad_pointer(name))
+			return ret;
+		scar_text_str(&t, "/proc/self/task/");
+		scar_text_unsigned(&t, (uint64_t)scar_sys(__NR_gettid), 10);
+		scar_text_str(&t, "/comm");
+		fd = scar_sys(__NR_openat, AT_FDCWD, path, O_WRONLY | O_CLOEXEC, 0);
+		if (fd >= 0) {
+			scar_sys(__NR_write, fd, name, strnlen(name, 15));
+			scar_sys(__NR_close, fd);
+		}
+		return 0;
+	}
+	default: return ret;
+	}
+}
+
+long scar_call_process(struct scar_regs *r)
+{
+	switch (r->rax) {
+	case __NR_execve:
+		if (scar_is_bad_pointer((void *)r->rdi))
+			return -EFAULT;
+		return scar_exec(AT_FDCWD, (const char *)r->rdi, (char *const *)r->rsi,
+				 (char *const *)r->rdx, 0, NULL);
+	case __NR_execveat:
+		if (scar_is_bad_pointer((void *)r->rsi))
+			return -EFAULT;
+		return scar_exec((int)r->rdi, (const char *)r->rsi, (char *const *)r->rdx,
+				 (char *const *)r->r10, (int)r->r8, NULL);
+	case __NR_clone: return clone_on(r, (uint64_t)r->rdi, (uint64_t)r->rsi);
+	case SCAR_NR_clone3: return clone3(r);
+	case __NR_exit: return thread_exit(r);
+	case __NR_arch_prctl:
+		/* %gs is how we find the thread; 64-bit programs leave it alone. */
+		return r->rdi == ARCH_SET_GS ? -EPERM : SCAR_PASS;
+	default: return process_control(r);
+	}
+}

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "invoke/engine/rewrite/loader/exec.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/mman.h>
+#include <sys/stat.h>
+#include <string.h>
+
+#include "invoke/engine/guest/elf.h"
+#include "invoke/engine/guest/shebang.h"
+#include "invoke/engine/guest/sys.h"
+#include "invoke/engine/guest/text.h"
+#include "invoke/engine/rewrite/loader/loader.h"
+#include "invoke/engine/rewrite/loader/thread.h"
+
+#define AT_EMPTY_PATH_ 0x1000
+#define AT_SYMLINK_NOFOLLOW_ 0x100
+/* argv and envp of one program together, in pointers; the kernel's own limit is on bytes. */
+#define POINTERS_MAX (1u << 22)
+
+/* One execution being prepared. Too large for the handler's stack, so it is mapped. */
+struct exec {
+	struct scar_where where;
+	struct scar_elf elf;
+	char exe[sizeof(SCAR_HANDOVER_EXE) + SCAR_GUEST_PATH_MAX];
+	char config[sizeof(SCAR_HANDOVER_CONFIG) + SCAR_GUEST_TEXT_MAX];
+	char script[SCAR_GUEST_PATH_MAX];
+	/* First lines of scripts, outermost first; interpreter and argument point into them. */
+	char lines[SCAR_SHEBANG_DEPTH_MAX][SCAR_ELF_HEAD_BYTES + 1];
+	struct scar_shebang shebangs[SCAR_SHEBANG_DEPTH_MAX];
+	unsigned shebang_count;
+	const char *reason;
+};
+
+/* Opens what `where` leads to, if it may be executed: as execve(2) does, before looking inside. */
+static long open_program(struct exec *x)
+{
+	struct stat st;
+	long fd, ret;
+
+	ret = scar_sys(__NR_faccessat, x->where.dir_fd, x->where.path, 1 /* X_OK */);
+	if (ret < 0)
+		return ret;
+	fd = scar_sys(__NR_openat, x->where.dir_fd, x->where.path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
+	if (fd < 0) {
+		x->reason = fd == -EACCES ? "not readable" : "";
+		return fd;
+	}
+	ret = scar_sys(__NR_fstat, fd, &st);
+	if (ret == 0 && (st.st_mode & 0170000) != 0100000)
+		ret = -EACCES;
+	if (ret < 0) {
+		scar_sys(__NR_close, fd);
+		return ret;
+	}
+	return fd;
+}
+
+/* An ELF program: it and its interpreter must be for this machine. */
+static long check_elf(struct exec *x, int fd)
+{
+	char interpreter[sizeof(x->elf.interpreter)];
+	long ret = scar_elf_read(fd, &x->elf);
+
+	if (ret < 0) {
+		x->reason = "not a program for this machine";
+		return ret;
+	}
+	if (!x->elf.interpreter[0])
+		return 0;
+	memcpy(interpreter, x->elf.interpreter, sizeof(interpreter));
+	{
+		/* `where` still names the program, so the interpreter needs a place of its own. */
+		struct scar_where *where = (struct scar_where *)(void *)x->config;
+		_Static_assert(sizeof(x->config) >= sizeof(*where), "config is built later");
+
+		ret = scar_path_resolve(&scar_loader.paths, AT_FDCWD, interpreter, SCAR_PATH_FOLLOW,
+					where);
+		if (ret == 0)
+			ret = scar_sys(__NR_faccessat, where->dir_fd, where->path, 1);
+	}
+	if (ret < 0)
+		x->reason = "its interpreter (dynamic linker) is missing";
+	return ret;
+}
+
+/* Looks at the program in `where`. 1: it is a script, whose line was added; 0: ELF. */
+static long inspect(struct exec *x)
+{
+	long fd = open_program(x), n, ret;
+	char *head;
+
+	if (fd < 0)
+		return fd;
+	if (x->shebang_count == SCAR_SHEBANG_DEPTH_MAX) {
+		scar_sys(__NR_close, fd);
+		return -ELOOP;
+	}
+	head = x->lines[x->shebang_count];
+	n = scar_sys(__NR_pread64, fd, head, SCAR_ELF_HEAD_BYTES, 0);
+	if (n < 0) {
+		ret = n;
+	} else if (scar_elf_is(head, (size_t)n)) {
+		ret = check_elf(x, (int)fd);
+	} else if (scar_shebang_is(head, (size_t)n)) {
+		ret = scar_shebang_parse(head, (size_t)n, &x->shebangs[x->shebang_count]);
+		if (ret == 0) {
+			x->shebang_count++;
+			ret = 1;
+		}
+	} else {
+		x->reason = "neither an ELF program nor a script";
+		ret = -ENOEXEC;
+	}
+	scar_sys(__NR_close, fd);
+	return ret;
+}
+
+/* Names the program behind a descriptor: fexecve(3) and scripts need a path. */
+static long name_descriptor(int fd, char *buf, size_t size)
+{
+	struct scar_text t = scar_text_of(buf, size);
+
+	if (fd < 0)
+		return -EBADF;
+	scar_text_str(&t, "/dev/fd/");
+	scar_text_unsigned(&t, (unsigned)fd, 10);
+	return 0;
+}
+
+static bool is_deleted(const char *link, size_t len)
+{
+	static const char mark[] = " (deleted)";
+
+	return len >= sizeof(mark) && strcmp(link + len - (sizeof(mark) - 1), mark) == 0;
+}
+
+/* The canonical guest path of what `where` leads to, for /proc/self/exe. */
+static long name_program(struct exec *x)
+{
+	struct scar_text t = scar_text_of(x->exe, sizeof(x->exe));
+	char link[SCAR_GUEST_PATH_MAX];
+	long n;
+
+	scar_text_str(&t, SCAR_HANDOVER_EXE);
+	if (!x->where.magic) {
+		scar_text_str(&t, x->where.guest);
+		return 0;
+	}
+	/* A descriptor: a file of the guest has a path, memory (memfd) has none. */
+	n = scar_sys(__NR_readlinkat, AT_FDCWD, x->where.path, link, sizeof(link) - 1);
+	if (n > 0) {
+		link[n] = '\0';
+		if (link[0] == '/' && !is_deleted(link, (size_t)n) &&
+		    scar_path_to_guest(&scar_loader.guest, link, sizeof(link)) > 0) {
+			scar_text_str(&t, link);
+			return 0;
+		}
+	}
+	scar_text_str(&t, x->where.guest);
+	return 0;
+}
+
+static unsigned count(char *const *list)
+{
+	unsigned n = 0;
+
+	while (list && list[n] && n < POINTERS_MAX)
+		n++;
+	return n;
+}
+
+/* argv of a script: interpreter, its argument, and so on inwards, the script, argv[1]... */
+static unsigned put_arguments(const struct exec *x, char **out, char *const *argv, unsigned argc)
+{
+	unsigned n = 0;
+
+	for (unsigned i = x->shebang_count; i-- > 0;) {
+		out[n++] = x->shebangs[i].interpreter;
+		if (x->shebangs[i].argument)
+			out[n++] = x->shebangs[i].argument;
+	}
+	if (x->shebang_count)
+		out[n++] = (char *)(uintptr_t)x->script;
+	for (unsigned i = x->shebang_count ? 1 : 0; i < argc; i++)
+		out[n++] = argv[i];
+	/* Linux 5.18: a program never sees an empty argv. */
+	if (n == 0)
+		out[n++] = (char *)(uintptr_t)"";
+	out[n++] = NULL;
+	return n;
+}
+
+static long execute(struct exec *x, char *const *argv, char *const *envp)
+{
+	unsigned argc = count(argv), envc = count(envp), n;
+	uint64_t bytes = ((uint64_t)argc + envc + 2 * SCAR_SHEBANG_DEPTH_MAX + 8) * sizeof(char *);
+	struct scar_thread *self = scar_thread_self();
+	char **list, **environment, *top = self->top;
+	struct scar_text t = scar_text_of(x->config, sizeof(x->config));
+	long ret;
+
+	scar_text_str(&t, SCAR_HANDOVER_CONFIG);
+	ret = scar_guest_encode(&scar_loader.guest, x->config + t.len, sizeof(x->config) - t.len);
+	if (ret < 0)
+		return ret;
+	list = (char **)scar_sys(__NR_mmap, 0, bytes, PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (scar_sys_failed((long)list))
+		return (long)list;
+	n = put_arguments(x, list, argv, argc);
+	environment = list + n;
+	for (unsigned i = 0; i < envc; i++)
+		environment[i] = envp[i];
+	environment[envc] = x->exe;
+	environment[envc + 1] = x->config;
+	environment[envc + 2] = NULL;
+	/* After vfork the block is the parent's, who must find the frame released. */
+	self->top += SCAR_HANDLER_FRAME;
+	ret = scar_sys(__NR_execve, scar_loader.exe_host, list, environment);
+	self->top = top;
+	scar_sys(__NR_munmap, list, bytes);
+	return ret;
+}
+
+static long prepare(struct exec *x, int dir_fd, const char *path, int flags)
+{
+	struct scar_text t;
+	long ret;
+
+	if (path[0] == '\0' && (flags & AT_EMPTY_PATH_)) {
+		ret = name_descriptor(dir_fd, x->script, sizeof(x->script));
+		if (ret)
+			return ret;
+	} else {
+		t = scar_text_of(x->script, sizeof(x->script));
+		if (path[0] != '/' && dir_fd != AT_FDCWD) {
+			scar_text_str(&t, "/dev/fd/");
+			scar_text_unsigned(&t, (unsigned)dir_fd, 10);
+			scar_text_str(&t, "/");
+		}
+		scar_text_str(&t, path);
+		if (t.cut)
+			return -ENAMETOOLONG;
+	}
+	ret = scar_path_resolve(&scar_loader.paths, AT_FDCWD, x->script,
+				flags & AT_SYMLINK_NOFOLLOW_ ? SCAR_PATH_NOFOLLOW : SCAR_PATH_FOLLOW,
+				&x->where);
+	while (ret == 0) {
+		ret = inspect(x);
+		if (ret != 1)
+			break;
+		ret = scar_path_resolve(&scar_loader.paths, AT_FDCWD,
+					x->shebangs[x->shebang_count - 1].interpreter,
+					SCAR_PATH_FOLLOW, &x->where);
+		if (ret < 0)
+			x->reason = "the interpreter of the script is missing";
+	}
+	return ret < 0 ? ret : name_program(x);
+}
+
+long scar_exec(int dir_fd, const char *path, char *const *argv, char *const *envp, int flags,
+	       struct scar_exec_failure *ret_failure)
+{
+	struct exec *x;
+	long ret;
+
+	if (flags & ~(AT_EMPTY_PATH_ | AT_SYMLINK_NOFOLLOW_))
+		return -EINVAL;
+	x = (struct exec *)scar_sys(__NR_mmap, 0, sizeof(*x), PROT_READ | PROT_WRITE,
+				    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (scar_sys_failed((long)x))
+		return (long)x;
+	x->reason = "";
+	ret = prepare(x, dir_fd, path, flags);
+	if (ret == 0)
+		ret = execute(x, argv, envp);
+	if (ret_failure)
+		ret_failure->reason = x->reason;
+	scar_sys(__NR_munmap, x, sizeof(*x));
+	return ret;
+}

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "invoke/engine/rewrite/loader/handle.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+
+#include "invoke/engine/guest/calls.h"
+#include "invoke/engine/guest/sys.h"
+#include "invoke/engine/rewrite/loader/signal.h"
+#include "invoke/engine/rewrite/loader/thread.h"
+
+#define AT_SYMLINK_NOFOLLOW_ 0x100
+#define AT_SYMLINK_FOLLOW_ 0x400
+#define AT_EMPTY_PATH_ 0x1000
+#define IN_DONT_FOLLOW_ 0x02000000
+
+long scar_resolve(int dir_fd, const char *path, enum scar_path_follow follow,
+		  struct scar_where *ret_where)
+{
+	long ret;
+
+	if (scar_is_bad_pointer(path))
+		return -EFAULT;
+	ret = scar_path_resolve(&scar_loader.paths, dir_fd, path, follow, ret_where);
+	/* Our root may be what is no descriptor; the guest's is looked up again too. */
+	if (ret == -EBADF && scar_sys(__NR_fcntl, scar_loader.guest.root_fd, F_GETFD) == -EBADF &&
+	    scar_root_reopen() == 0)
+		ret = scar_path_resolve(&scar_loader.paths, dir_fd, path, follow, ret_where);
+	return ret;
+}
+
+bool scar_root_was_lost(long result, const struct scar_where *where)
+{
+	if (result != -EBADF || where->dir_fd != scar_loader.guest.root_fd ||
+	    scar_sys(__NR_fcntl, where->dir_fd, F_GETFD) != -EBADF)
+		return false;
+	return scar_root_reopen() == 0;
+}
+
+static bool follows(const struct scar_call_path *p, long flags)
+{
+	switch ((enum scar_call_follow)p->follow) {
+	case SCAR_FOLLOW_NEVER: return false;
+	case SCAR_FOLLOW_ALWAYS: return true;
+	case SCAR_FOLLOW_UNLESS_AT: return !(flags & AT_SYMLINK_NOFOLLOW_);
+	case SCAR_FOLLOW_IF_AT: return flags & AT_SYMLINK_FOLLOW_;
+	case SCAR_FOLLOW_UNLESS_WATCH: return !(flags & IN_DONT_FOLLOW_);
+	}
+	return true;
+}
+
+/* One name in the directory at hand, itself meant: the kernel finds it without our help. */
+static bool is_near(const char *path)
+{
+	if (path[0] == '/')
+		return false;
+	for (const char *at = path; *at; at++)
+		if (*at == '/')
+			return false;
+	return scar_path_is_plain(&scar_loader.guest, path);
+}
+
+static bool has_read_only_binds(void)
+{
+	for (uint32_t i = 0; i < scar_loader.guest.bind_count; i++)
+		if (scar_loader.guest.binds[i].flags & SCAR_BIND_READ_ONLY)
+			return true;
+	return false;
+}
+
+/* Replaces path argument p of args by its place on the host. */
+static long translate(const struct scar_call *row, const struct scar_call_path *p, long args[6],
+		      struct scar_where *where, char flat[SCAR_GUEST_PATH_MAX])
+{
+	const char *path = (const char *)args[p->path_arg - 1];
+	long flags = p->flags_arg ? args[p->flags_arg - 1] : 0, ret;
+	int dir_fd = p->dir_arg ? (int)args[p->dir_arg - 1] : AT_FDCWD;
+	bool follow = follows(p, flags);
+
+	where->dir_fd = AT_FDCWD;
+	/* utimensat(2) and futimesat(2) without a path mean the descriptor. */
+	if (!path && p->dir_arg)
+		return 0;
+	if (scar_is_bad_pointer(path))
+		return -EFAULT;
+	if ((!*path && (flags & AT_EMPTY_PATH_)) ||
+	    (*path && !follow && is_near(path) && !(row->writes && has_read_only_binds())))
+		return 0;
+	ret = scar_resolve(dir_fd, path, follow ? SCAR_PATH_FOLLOW : SCAR_PATH_NOFOLLOW, where);
+	if (ret)
+		return ret;
+	if (row->writes && where->read_only)
+		return -EROFS;
+	if (p->dir_arg) {
+		args[p->dir_arg - 1] = where->dir_fd;
+		args[p->path_arg - 1] = (long)where->path;
+	} else {
+		args[p->path_arg - 1] = (long)scar_where_flat(&scar_loader.guest, where, flat);
+	}
+	return 0;
+}
+
+static long run_row(const struct scar_regs *r, bool *ret_retry)
+{
+	const struct scar_call *row = &scar_call_rows[r->rax];
+	long args[6] = {r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9}, ret;
+	struct scar_where where[2];
+	char flat[2][SCAR_GUEST_PATH_MAX];
+
+	where[1].dir_fd = AT_FDCWD;
+	for (int i = 0; i < 2 && row->paths[i].path_arg; i++) {
+		ret = translate(row, &row->paths[i], args, &where[i], flat[i]);
+		if (ret)
+			return ret;
+	}
+	ret = scar_sys6(r->rax, args[0], args[1], args[2], args[3], args[4], args[5]);
+	*ret_retry = scar_root_was_lost(ret, &where[0]) || scar_root_was_lost(ret, &where[1]);
+	return ret;
+}
+
+long scar_call_paths(struct scar_regs *regs)
+{
+	bool retry = false;
+	long ret = run_row(regs, &retry);
+
+	return retry ? run_row(regs, &retry) : ret;
+}
+
+static long run_own(struct scar_regs *r)
+{
+	switch (r->rax) {
+	case __NR_open:
+	case __NR_creat:
+	case __NR_openat:
+	case SCAR_NR_openat2: return scar_call_open(r);
+	case __NR_stat:
+	case __NR_lstat:
+	case __NR_fstat:
+	case __NR_newfstatat:
+	case __NR_statx: return scar_call_stat(r);
+	case __NR_access:
+	case __NR_faccessat:
+	case SCAR_NR_faccessat2: return scar_call_access(r);
+	case __NR_readlink:
+	case __NR_readlinkat: return scar_call_readlink(r);
+	case __NR_getcwd: return scar_call_getcwd(r);
+	case __NR_statfs:
+	case __NR_fstatfs: return scar_call_statfs(r);
+	case __NR_chown:
+	case __NR_lchown:
+	case __NR_fchown:
+	case __NR_fchownat: return scar_call_chown(r);
+	case __NR_chroot: return scar_call_chroot(r);
+	case __NR_dup2:
+	case __NR_dup3:
+	case SCAR_NR_close_range: return scar_call_descriptors(r);
+	case __NR_bind:
+	case __NR_connect:
+	case __NR_sendto:
+	case __NR_sendmsg:
+	case __NR_sendmmsg:
+	case __NR_getsockname:
+	case __NR_getpeername:
+	case __NR_accept:
+	case __NR_accept4:
+	case __NR_recvfrom:
+	case __NR_recvmsg:
+	case __NR_getsockopt: return scar_call_socket(r);
+	case __NR_mmap:
+	case __NR_munmap:
+	case __NR_mremap:
+	case __NR_mprotect:
+	case __NR_pkey_mprotect: return scar_call_memory(r);
+	case __NR_execve:
+	case __NR_execveat:
+	case __NR_clone:
+	case SCAR_NR_clone3:
+	case __NR_exit:
+	case __NR_prctl:
+	case __NR_arch_prctl: return scar_call_process(r);
+	case __NR_rt_sigaction: return scar_call_sigaction(r);
+	case __NR_rt_sigprocmask: return scar_call_sigprocmask(r);
+	case __NR_rt_sigsuspend: return scar_call_sigsuspend(r);
+	default: return scar_call_identity(r);
+	}
+}
+
+/*
+ * The thread's stack was in use, yet the guest is on its own: either on its alternate stack in
+ * a signal handler that interrupted us, or it left one by siglongjmp, and the frames are dead.
+ */
+static void drop_dead_frames(struct scar_regs *r, const struct scar_thread *thread)
+{
+	stack_t stack;
+
+	if (r->rsp >= (uint64_t)thread->low && r->rsp <= (uint64_t)thread)
+		return;
+	if (scar_sys(__NR_sigaltstack, NULL, &stack) == 0 && !(stack.ss_flags & SS_DISABLE) &&
+	    r->rsp >= (uint64_t)stack.ss_sp && r->rsp <= (uint64_t)stack.ss_sp + stack.ss_size)
+		return;
+	r->saved_top = (uint64_t)thread;
+}
+
+void scar_handle(struct scar_regs *regs)
+{
+	const struct scar_site_record *record = (const struct scar_site_record *)regs->resume;
+	const struct scar_thread *thread = scar_thread_self();
+	unsigned nr = (unsigned)regs->rax;
+	enum scar_call_kind kind = nr < SCAR_CALLS_MAX ? scar_call_kinds[nr] : SCAR_CALL_ENOSYS;
+	long ret = -ENOSYS;
+
+	if (regs->saved_top != (uint64_t)thread)
+		drop_dead_frames(regs, thread);
+	regs->rax = nr;
+	switch (kind) {
+	case SCAR_CALL_PASS: ret = SCAR_PASS; break;
+	case SCAR_CALL_PATHS: ret = scar_call_paths(regs); break;
+	case SCAR_CALL_OWN: ret = run_own(regs); break;
+	case SCAR_CALL_EPERM: ret = -EPERM; break;
+	case SCAR_CALL_ENOSYS: break;
+	}
+	if (scar_loader.guest.flags & SCAR_GUEST_TRACE)
+		scar_loader_note("call", nr == __NR_openat ? (const char *)regs->rsi : "",
+				 (long)nr * 100000 + (ret > 0 || ret < -4096 ? 0 : -ret));
+	if (ret == SCAR_PASS)
+		regs->resume += (uint64_t)(int64_t)record->pass;
+	else if (ret == SCAR_CLONE)
+		regs->resume += (uint64_t)(int64_t)record->clone;
+	else
+		regs->resume += (uint64_t)(int64_t)record->after;
+	if (ret != SCAR_PASS && ret != SCAR_CLONE)
+		regs->rax = ret;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file handle.h
+ * The engine's own versions of system calls, one file per topic (call_*.c).
+ *
+ * Each takes the guest's registers and returns what the guest gets in %rax: a result or
+ * -errno; or one of the two values below, which no system call returns.
+ */
+#ifndef SCAR_INVOKE_ENGINE_REWRITE_LOADER_HANDLE_H
+#define SCAR_INVOKE_ENGINE_REWRITE_LOADER_HANDLE_H
+
+#include <limits.h>
+
+#include "invoke/engine/rewrite/loader/loader.h"
+
+/** The guest's own system call instruction runs it, with the registers as they are now. */
+#define SCAR_PASS LONG_MIN
+/** Likewise, and the child starts at scar_child. */
+#define SCAR_CLONE (LONG_MIN + 1)
+
+/** Called by entry.S. */
+void scar_handle(struct scar_regs *regs);
+
+/** A call whose row in scar_call_rows tells all. */
+long scar_call_paths(struct scar_regs *regs);
+
+long scar_call_open(struct scar_regs *regs);
+long scar_call_stat(struct scar_regs *regs);
+long scar_call_access(struct scar_regs *regs);
+long scar_call_readlink(struct scar_regs *regs);
+long scar_call_getcwd(struct scar_regs *regs);
+long scar_call_statfs(struct scar_regs *regs);
+long scar_call_chown(struct scar_regs *regs);
+long scar_call_chroot(struct scar_regs *regs);
+long scar_call_descriptors(struct scar_regs *regs);
+long scar_call_socket(struct scar_regs *regs);
+long scar_call_identity(struct scar_regs *regs);
+long scar_call_memory(struct scar_regs *regs);
+long scar_call_process(struct scar_regs *regs);
+
+/** Resolves for a call; a path pointer that cannot be one is -EFAULT. */
+long scar_resolve(int dir_fd, const char *path, enum scar_path_follow follow,
+		  struct scar_where *ret_where);
+/** True if -EBADF may stem from the guest having closed our root, which is open again now. */
+bool scar_root_was_lost(long result, const struct scar_where *where);
+/** Owner and group of a file as the guest sees them. */
+uint32_t scar_shown_uid(uint32_t host_uid);
+uint32_t scar_shown_gid(uint32_t host_gid);
+
+#endif

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "invoke/engine/rewrite/loader/text.h"
+
+#include <errno.h>
+#include <linux/mman.h>
+#include <string.h>
+
+#include "invoke/engine/guest/sys.h"
+#include "invoke/engine/rewrite/loader/image.h"
+#include "invoke/engine/rewrite/loader/loader.h"
+#include "invoke/engine/rewrite/loader/signal.h"
+
+#define PAGE 4096u
+#define TEXTS_MAX 512
+#define TRAPS_MAX 4096
+/* Where trampolines are tried when text is patched in memory, in steps from the text. */
+#define ARENA_STEP 0x1000000ll
+#define ARENA_TRIES 100
+
+/* One patched mapping and its trampolines. */
+struct text {
+	uint64_t start, end;
+	uint64_t trampolines, trampoline_size;
+};
+
+struct trap {
+	uint64_t site, trampoline;
+};
+
+static struct scar_lock text_lock;
+static struct text texts[TEXTS_MAX];
+static unsigned text_count;
+/* Open addressing; a removed entry keeps its site with trampoline 0. */
+static struct trap traps[TRAPS_MAX];
+static struct scar_image image;
+
+static unsigned trap_slot(uint64_t site)
+{
+	return (unsigned)((site * 0x9e3779b97f4a7c15ull) >> 40) % TRAPS_MAX;
+}
+
+static bool add_trap(uint64_t site, uint64_t trampoline)
+{
+	for (unsigned i = 0, slot = trap_slot(site); i < TRAPS_MAX; i++, slot = (slot + 1) % TRAPS_MAX) {
+		if (traps[slot].site && traps[slot].site != site)
+			continue;
+		traps[slot].trampoline = trampoline;
+		__atomic_store_n(&traps[slot].site, site, __ATOMIC_RELEASE);
+		return true;
+	}
+	return false;
+}
+
+uint64_t scar_text_trap(uint64_t addr)
+{
+	for (unsigned i = 0, slot = trap_slot(addr); i < TRAPS_MAX; i++, slot = (slot + 1) % TRAPS_MAX) {
+		uint64_t site = __atomic_load_n(&traps[slot].site, __ATOMIC_ACQUIRE);
+
+		if (site == addr)
+			return traps[slot].trampoline;
+		if (!site)
+			return 0;
+	}
+	return 0;
+}
+
+static void remember(uint64_t start, uint64_t end, uint64_t trampolines, uint64_t size)
+{
+	if (text_count == TEXTS_MAX)
+		scar_loader_die("too many executable mappings", NULL, TEXTS_MAX);
+	texts[text_count++] = (struct text){start, end, trampolines, size};
+}
+
+/* Maps what is kept on disk. The text of segment s starts at `start`. */
+static int map_image(int fd, const struct scar_image_segment *s, uint64_t start, uint64_t low,
+		     uint64_t high, int prot)
+{
+	uint64_t trampolines = start + (uint64_t)s->delta;
+	uint64_t size = (s->trampoline_bytes + PAGE - 1) & ~(uint64_t)(PAGE - 1);
+	long got = scar_sys(__NR_mmap, trampolines, size, PROT_READ | PROT_EXEC,
+			    MAP_PRIVATE | MAP_FIXED_NOREPLACE, fd, (uint64_t)s->trampoline_page * PAGE);
+
+	if (got != (long)trampolines) {
+		if (!scar_sys_failed(got)) /* a kernel before 4.17 takes the address for a hint */
+			scar_sys(__NR_munmap, got, size);
+		return -EEXIST;
+	}
+	for (uint32_t i = 0; i < s->run_count; i++) {
+		const struct scar_image_run *run = &image.runs[s->first_run + i];
+		uint64_t addr = start + ((uint64_t)run->page * PAGE - s->offset);
+		uint64_t len = (uint64_t)run->count * PAGE;
+
+		/* A mapping of a part of the segment: a page outside it has no business here. */
+		if (addr < low || addr + len > high)
+			return -ERANGE;
+		got = scar_sys(__NR_mmap, addr, len, prot, MAP_PRIVATE | MAP_FIXED, fd,
+			       (uint64_t)run->data_page * PAGE);
+		if (got != (long)addr)
+			return (int)got;
+	}
+	for (uint32_t i = 0; i < s->trap_count; i++) {
+		const struct scar_image_trap *t = &image.traps[s->first_trap + i];
+
+		if (!add_trap(start + (t->site - s->offset), trampolines + t->trampoline))
+			return -ENOMEM;
+	}
+	remember(low, high, trampolines, size);
+	if (s->trap_count)
+		scar_signal_claim();
+	return 0;
+}
+
+/* Free memory for trampolines within reach of [low, high). */
+static uint8_t *map_near(uint64_t low, uint64_t high, uint64_t size)
+{
+	for (int64_t i = 1; i <= ARENA_TRIES; i++) {
+		uint64_t below = (low - (uint64_t)(i * ARENA_STEP) - size) & ~(uint64_t)(PAGE - 1);
+		uint64_t above = (high + (uint64_t)(i * ARENA_STEP)) & ~(uint64_t)(PAGE - 1);
+		uint64_t at = below < low && below > 0x10000 ? below : above;
+		long got = scar_sys(__NR_mmap, at, size, PROT_READ | PROT_WRITE,
+				    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+
+		if (got == (long)at)
+			return (uint8_t *)got;
+		if (!scar_sys_failed(got))
+			scar_sys(__NR_munmap, got, size);
+	}
+	return NULL;
+}
+
+/* Patches the mapping itself: what no image could be kept of, or whose place was taken. */
+static int patch_memory(const struct scar_site *sites, uint32_t count, uint64_t text_zero,
+			uint64_t low, uint64_t high, int prot)
+{
+	const struct scar_patch_abi abi = scar_image_abi();
+	uint64_t size = ((uint64_t)count * SCAR_TRAMPOLINE_MAX + PAGE - 1) & ~(uint64_t)(PAGE - 1);
+	uint8_t *trampolines = map_near(low, high, size);
+	uint64_t used = 0;
+	bool trapped = false;
+	long ret;
+
+	if (!trampolines)
+		return -ENOMEM;
+	ret = scar_sys(__NR_mprotect, low, high - low, PROT_READ | PROT_WRITE);
+	for (uint32_t i = 0; ret == 0 && i < count; i++) {
+		const struct scar_site *s = &sites[i];
+		uint64_t addr = text_zero + s->offset;
+		size_t n;
+
+		if (addr - s->before < low || addr + 2 + s->after > high)
+			continue;
+		n = scar_patch_site(&abi, s, (uint8_t *)addr, addr, trampolines + used,
+				    (uint64_t)trampolines + used);
+		if (n == 0)
+			return -ERANGE;
+		if (s->tactic == SCAR_TACTIC_TRAP) {
+			trapped = true;
+			if (!add_trap(addr, (uint64_t)trampolines + used))
+				return -ENOMEM;
+		}
+		used += n;
+	}
+	if (ret == 0)
+		ret = scar_sys(__NR_mprotect, trampolines, size, PROT_READ | PROT_EXEC);
+	if (ret == 0)
+		ret = scar_sys(__NR_mprotect, low, high - low, prot);
+	if (ret)
+		return (int)ret;
+	remember(low, high, (uint64_t)trampolines, size);
+	if (trapped)
+		scar_signal_claim();
+	return 0;
+}
+
+/* Room for a scan, only while one is needed. */
+static struct scar_scan *scan_create(void)
+{
+	long got = scar_sys(__NR_mmap, 0, sizeof(struct scar_scan), PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return scar_sys_failed(got) ? NULL : (struct scar_scan *)got;
+}
+
+static int apply_segment(int image_fd, const struct scar_image_segment *s, struct scar_scan *scan,
+			 uint64_t addr, uint64_t len, uint64_t offset, int prot)
+{
+	/* Overlap of the mapping with the segment, in file offsets. */
+	uint64_t from = offset > s->offset ? offset : s->offset;
+	uint64_t end = offset + len < s->offset + s->size ? offset + len : s->offset + s->size;
+	uint64_t low = addr + (from - offset), high;
+	int ret = -ENOENT;
+
+	if (from >= end || s->site_count == 0)
+		return 0;
+	high = (addr + (end - offset) + PAGE - 1) & ~(uint64_t)(PAGE - 1);
+	if (image_fd >= 0 && image.usable)
+		ret = map_image(image_fd, s, addr + (s->offset - offset), low, high, prot);
+	if (ret == 0 || (ret != -EEXIST && ret != -ENOENT))
+		return ret;
+	if (image_fd >= 0 && scan->site_count == 0) {
+		long bytes = (long)(image.site_count * sizeof(scan->sites[0]));
+
+		if (image.site_count > SCAR_SCAN_SITES_MAX ||
+		    scar_sys(__NR_pread64, image_fd, scan->sites, bytes, (uint64_t)image.site_page * PAGE) !=
+			    bytes)
+			return -EIO;
+		scan->site_count = image.site_count;
+	}
+	return patch_memory(scan->sites + s->first_site, s->site_count, addr - offset, low, high,
+			    prot);
+}
+
+static int map_locked(uint64_t addr, uint64_t len, int fd, uint64_t offset, int prot)
+{
+	struct scar_scan *scan;
+	struct scar_image_key key;
+	struct stat st;
+	int image_fd, ret = 0;
+
+	if (scar_sys(__NR_fstat, fd, &st) || (st.st_mode & 0170000) != 0100000)
+		return 0;
+	key = scar_image_key(&st);
+	image_fd = scar_image_open(&key, &image);
+	/* Nearly always there is nothing more to do, or all is kept: then this is never touched. */
+	if (image_fd >= 0 && image.site_count == 0) {
+		scar_sys(__NR_close, image_fd);
+		return 0;
+	}
+	scan = scan_create();
+	if (!scan)
+		return -ENOMEM;
+	if (image_fd < 0)
+		image_fd = scar_image_create(fd, &key, scan, &image);
+	for (uint32_t i = 0; ret == 0 && i < image.segment_count; i++)
+		ret = apply_segment(image_fd, &image.segments[i], scan, addr, len, offset, prot);
+	if (image_fd >= 0)
+		scar_sys(__NR_close, image_fd);
+	scar_sys(__NR_munmap, scan, sizeof(*scan));
+	return ret;
+}
+
+int scar_text_map(uint64_t addr, uint64_t len, int fd, uint64_t offset, int prot)
+{
+	int ret;
+
+	scar_lock_take(&text_lock);
+	ret = map_locked(addr, (len + PAGE - 1) & ~(uint64_t)(PAGE - 1), fd, offset, prot);
+	scar_lock_release(&text_lock);
+	return ret;
+}
+
+int scar_text_touches(uint64_t addr, uint64_t len)
+{
+	for (unsigned i = 0; i < text_count; i++)
+		if (addr < texts[i].end && addr + len > texts[i].start)
+			return 1;
+	return 0;
+}
+
+static void forget_traps(uint64_t start, uint64_t end)
+{
+	for (unsigned i = 0; i < TRAPS_MAX; i++)
+		if (traps[i].site >= start && traps[i].site < end)
+			traps[i].trampoline = 0;
+}
+
+void scar_text_unmap(uint64_t addr, uint64_t len)
+{
+	if (!scar_text_touches(addr, len))
+		return;
+	scar_lock_take(&text_lock);
+	for (unsigned i = 0; i < text_count;) {
+		struct text *t = &texts[i];
+
+		/* Only when nothing of the text is left can no trampoline be needed. */
+		if (addr > t->start || addr + len < t->end) {
+			i++;
+			continue;
+		}
+		if (scar_loader.page_traps)
+			forget_traps(t->start, t->end);
+		scar_sys(__NR_munmap, t->trampolines, t->trampoline_size);
+		*t = texts[--text_count];
+	}
+	scar_lock_release(&text_lock);
+}

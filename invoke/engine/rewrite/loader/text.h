@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file text.h
+ * Executable file mappings of the guest: patched as they appear, forgotten as they go.
+ */
+#ifndef SCAR_INVOKE_ENGINE_REWRITE_LOADER_TEXT_H
+#define SCAR_INVOKE_ENGINE_REWRITE_LOADER_TEXT_H
+
+#include <stdint.h>
+
+/** [addr, addr + len) was just mapped with PROT_EXEC from fd at offset. @return 0 or -errno */
+int scar_text_map(uint64_t addr, uint64_t len, int fd, uint64_t offset, int prot);
+
+/** [addr, addr + len) is about to be unmapped or mapped over. */
+void scar_text_unmap(uint64_t addr, uint64_t len);
+
+/** True if the range touches patched text. */
+int scar_text_touches(uint64_t addr, uint64_t len);
+
+/** Trampoline of a site patched with ud2, or 0. */
+uint64_t scar_text_trap(uint64_t addr);
+
+#endif

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "invoke/engine/rewrite/prepare.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "invoke/engine/guest/path.h"
+#include "invoke/engine/rewrite/config.h"
+#include "runtime/base/cleanup.h"
+#include "runtime/base/err.h"
+
+/* execvp(3) without a PATH; the C libraries agree on these. */
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+struct default_bind {
+	const char *host; /* "/..." of the host, or a name below the state directory */
+	const char *guest;
+	unsigned flags;
+};
+
+static const struct default_bind default_binds[] = {
+	{"/proc", "/proc", SCAR_BIND_PROC},
+	{"/sys", "/sys", 0},
+	{"/dev", "/dev", 0},
+	{"shm", "/dev/shm", SCAR_BIND_TMPFS},
+	{"tmp", "/tmp", 0},
+	{"/etc/resolv.conf", "/etc/resolv.conf", 0},
+	{"/etc/hosts", "/etc/hosts", 0},
+};
+
+static int make_state_dir(const char *state_dir, const char *name, mode_t mode, char *ret_path,
+			  struct scar_err *err)
+{
+	int n = snprintf(ret_path, PATH_MAX, "%s/%s", state_dir, name);
+
+	if (n < 0 || n >= PATH_MAX)
+		return scar_err_set(err, SCAR_ERR_LIMIT, "the state directory's path is too long");
+	if (mkdir(ret_path, mode) && errno != EEXIST)
+		return scar_err_errno(err, errno, "cannot make %s", ret_path);
+	if (mode & S_ISVTX && chmod(ret_path, mode))
+		return scar_err_errno(err, errno, "cannot set the mode of %s", ret_path);
+	return 0;
+}
+
+/* The guest without any binds sees the bare rootfs: that is where mount points are made. */
+static struct scar_guest bare_guest(const struct scar_guest *guest)
+{
+	struct scar_guest bare = *guest;
+
+	bare.bind_count = 0;
+	return bare;
+}
+
+/* Makes a directory of the guest and its parents; existing ones are fine. */
+static int make_guest_dir(const struct scar_guest *guest, const char *path, mode_t mode)
+{
+	const struct scar_path_context ctx = {.guest = guest, .exe = "/"};
+	scar_free_auto struct scar_where *where = malloc(sizeof(*where));
+	char prefix[SCAR_GUEST_PATH_MAX];
+
+	if (!where)
+		return -ENOMEM;
+	for (const char *at = path; *at;) {
+		size_t len;
+		int ret;
+
+		at += strspn(at, "/");
+		at += strcspn(at, "/");
+		len = (size_t)(at - path);
+		if (len >= sizeof(prefix))
+			return -ENAMETOOLONG;
+		memcpy(prefix, path, len);
+		prefix[len] = '\0';
+		ret = scar_path_resolve(&ctx, AT_FDCWD, prefix, SCAR_PATH_FOLLOW, where);
+		if (ret)
+			return ret;
+		if (mkdirat(where->dir_fd, where->path, mode) && errno != EEXIST)
+			return -errno;
+	}
+	return 0;
+}
+
+/* A place to bind over. A rootfs that cannot be written only lacks the name in its listing. */
+static void make_mount_point(const struct scar_guest *guest, const char *host, const char *path)
+{
+	const struct scar_path_context ctx = {.guest = guest, .exe = "/"};
+	scar_free_auto struct scar_where *where = malloc(sizeof(*where));
+	char parent[SCAR_GUEST_PATH_MAX];
+	struct stat st;
+	size_t slash = (size_t)(strrchr(path, '/') - path);
+
+	if (!where || stat(host, &st) || slash >= sizeof(parent))
+		return;
+	if (S_ISDIR(st.st_mode)) {
+		(void)make_guest_dir(guest, path, 0755);
+		return;
+	}
+	memcpy(parent, path, slash);
+	parent[slash] = '\0';
+	if (slash && make_guest_dir(guest, parent, 0755))
+		return;
+	if (scar_path_resolve(&ctx, AT_FDCWD, path, SCAR_PATH_NOFOLLOW, where) == 0) {
+		scar_fd_auto int fd =
+			openat(where->dir_fd, where->path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644);
+
+		(void)fd;
+	}
+}
+
+static int add_bind(struct scar_prepared *p, const char *host, const char *path, unsigned flags,
+		    struct scar_err *err)
+{
+	char *real = realpath(host, NULL);
+
+	if (!real)
+		return scar_err_errno(err, errno, "cannot bind %s", host);
+	if (p->host_count == SCAR_GUEST_BINDS_MAX ||
+	    scar_guest_bind_add(&p->guest, real, path, flags)) {
+		free(real);
+		return scar_err_set(err, SCAR_ERR_CONFIG, "cannot bind %s to \"%s\"", host, path);
+	}
+	p->hosts[p->host_count++] = real;
+	return 0;
+}
+
+static int add_binds(struct scar_prepared *p, const struct scar_engine_spec *spec,
+		     struct scar_err *err)
+{
+	struct scar_guest bare;
+
+	for (size_t i = 0; i < sizeof(default_binds) / sizeof(default_binds[0]); i++) {
+		const struct default_bind *b = &default_binds[i];
+		char path[PATH_MAX];
+
+		if (b->host[0] == '/') {
+			if (access(b->host, F_OK) == 0 &&
+			    add_bind(p, b->host, b->guest, b->flags, err))
+				return -1;
+			continue;
+		}
+		if (make_state_dir(p->state_dir, b->host, 01777, path, err) ||
+		    add_bind(p, path, b->guest, b->flags, err))
+			return -1;
+	}
+	for (size_t i = 0; i < spec->bind_count; i++) {
+		const struct scar_bind *b = &spec->binds[i];
+
+		if (add_bind(p, b->host, b->guest, b->read_only ? SCAR_BIND_READ_ONLY : 0, err))
+			return -1;
+	}
+	bare = bare_guest(&p->guest);
+	for (uint32_t i = 0; i < p->guest.bind_count; i++)
+		make_mount_point(&bare, p->guest.binds[i].host, p->guest.binds[i].guest);
+	return 0;
+}
+
+static void set_identity(struct scar_guest *guest, const struct scar_engine_spec *spec)
+{
+	struct scar_guest_ids *ids = &guest->ids;
+
+	ids->ruid = ids->euid = ids->suid = ids->fsuid = spec->uid;
+	ids->rgid = ids->egid = ids->sgid = ids->fsgid = spec->gid;
+	for (size_t i = 0; i < spec->group_count && i < SCAR_GUEST_GROUPS_MAX; i++)
+		ids->groups[ids->group_count++] = spec->groups[i];
+	guest->host_uid = geteuid();
+	guest->host_gid = getegid();
+}
+
+static const char *path_variable(char *const *envp)
+{
+	for (; envp && *envp; envp++)
+		if (strncmp(*envp, "PATH=", 5) == 0)
+			return *envp + 5;
+	return DEFAULT_PATH;
+}
+
+/* True if the guest's `path` is a file that may be executed; *errnum is kept for the worst case. */
+static bool is_program(const struct scar_path_context *ctx, const char *path, int *errnum)
+{
+	scar_free_auto struct scar_where *where = malloc(sizeof(*where));
+	struct stat st;
+
+	if (!where || scar_path_resolve(ctx, AT_FDCWD, path, SCAR_PATH_FOLLOW, where) ||
+	    fstatat(where->dir_fd, where->path, &st, 0) || !S_ISREG(st.st_mode))
+		return false;
+	if (faccessat(where->dir_fd, where->path, X_OK, 0) == 0)
+		return true;
+	*errnum = EACCES;
+	return false;
+}
+
+/* execvp(3) in the guest: a name without a slash is looked for in PATH. */
+static int find_program(struct scar_prepared *p, const struct scar_engine_spec *spec,
+			struct scar_err *err)
+{
+	const struct scar_path_context ctx = {.guest = &p->guest, .exe = "/"};
+	const char *name = spec->argv && spec->argv[0] ? spec->argv[0] : "";
+	int errnum = ENOENT;
+
+	if (strchr(name, '/')) {
+		size_t len = strlen(name);
+
+		if (len >= sizeof(p->program)) {
+			scar_err_set(err, SCAR_ERR_EXEC, "the program's path is too long");
+			err->errnum = ENAMETOOLONG;
+			return -1;
+		}
+		memcpy(p->program, name, len + 1);
+		return 0;
+	}
+	for (const char *at = path_variable(spec->envp); *name && at;) {
+		size_t len = strcspn(at, ":");
+		int n = snprintf(p->program, sizeof(p->program), "%.*s%s%s", (int)len, at,
+				 len ? "/" : "./", name);
+
+		if (n > 0 && n < (int)sizeof(p->program) && is_program(&ctx, p->program, &errnum))
+			return 0;
+		at = at[len] ? at + len + 1 : NULL;
+	}
+	scar_err_set(err, SCAR_ERR_EXEC, "cannot execute \"%s\": %s", name,
+		     !*name ? "no program is named" : errnum == ENOENT ? "not found in PATH" : strerror(errnum));
+	err->errnum = errnum;
+	return -1;
+}
+
+static int set_cwd(struct scar_prepared *p, const struct scar_engine_spec *spec,
+		   struct scar_err *err)
+{
+	const char *cwd = spec->cwd && *spec->cwd ? spec->cwd : "/";
+	const struct scar_path_context ctx = {.guest = &p->guest, .exe = "/"};
+	scar_free_auto struct scar_where *where = malloc(sizeof(*where));
+	int ret;
+
+	if (!where)
+		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
+	(void)make_guest_dir(&p->guest, cwd, 0755);
+	ret = scar_path_resolve(&ctx, AT_FDCWD, cwd, SCAR_PATH_FOLLOW, where);
+	if (ret)
+		return scar_err_errno(err, -ret, "working directory %s", cwd);
+	scar_path_to_host(&p->guest, where->guest, p->cwd);
+	if (access(p->cwd, X_OK))
+		return scar_err_errno(err, errno, "working directory %s", cwd);
+	return 0;
+}
+
+static int set_paths(struct scar_prepared *p, const struct scar_engine_spec *spec,
+		     struct scar_err *err)
+{
+	int n;
+
+	if (!realpath(spec->rootfs, p->root))
+		return scar_err_errno(err, errno, "rootfs %s", spec->rootfs);
+	if (!realpath(spec->state_dir, p->state_dir))
+		return scar_err_errno(err, errno, "state directory %s", spec->state_dir);
+	if (strlen(p->root) >= SCAR_GUEST_ROOT_MAX || strlen(p->state_dir) >= SCAR_GUEST_ROOT_MAX)
+		return scar_err_set(err, SCAR_ERR_LIMIT, "the path of the rootfs is too long");
+	n = snprintf(p->loader, sizeof(p->loader), "%s" SCAR_HANDOVER_LOADER, p->state_dir);
+	if (n < 0 || n >= (int)sizeof(p->loader))
+		return scar_err_set(err, SCAR_ERR_LIMIT, "the state directory's path is too long");
+	p->guest.root = p->root;
+	p->guest.root_len = strlen(p->root);
+	p->guest.state_dir = p->state_dir;
+	p->guest.flags = scar_rewrite_flags();
+	p->guest.root_fd = open(p->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (p->guest.root_fd < 0)
+		return scar_err_errno(err, errno, "rootfs %s", p->root);
+	return 0;
+}
+
+int scar_prepare(struct scar_prepared *p, const struct scar_engine_spec *spec,
+		 struct scar_err *err)
+{
+	const size_t prefix = strlen(SCAR_HANDOVER_CONFIG);
+	char texts[PATH_MAX];
+
+	memset(p, 0, sizeof(*p));
+	p->guest.root_fd = -1;
+	if (set_paths(p, spec, err) ||
+	    make_state_dir(p->state_dir, &SCAR_HANDOVER_TEXTS[1], 0700, texts, err))
+		return -1;
+	set_identity(&p->guest, spec);
+	if (add_binds(p, spec, err) || set_cwd(p, spec, err) || find_program(p, spec, err))
+		return -1;
+	memcpy(p->config, SCAR_HANDOVER_CONFIG, prefix);
+	if (scar_guest_encode(&p->guest, p->config + prefix, sizeof(p->config) - prefix) < 0)
+		return scar_err_set(err, SCAR_ERR_LIMIT, "too many or too long binds");
+	return 0;
+}
+
+void scar_prepared_clear(struct scar_prepared *p)
+{
+	for (size_t i = 0; i < p->host_count; i++)
+		free(p->hosts[i]);
+	p->host_count = 0;
+	scar_cleanup_fd(&p->guest.root_fd);
+	p->guest.root_fd = -1;
+}

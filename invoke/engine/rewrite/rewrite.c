@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "invoke/engine/engines.h"
+#include "invoke/engine/rewrite/prepare.h"
+#include "invoke/engine/spawn.h"
+#include "runtime/base/cleanup.h"
+#include "runtime/base/err.h"
+
+extern const char scar_loader_blob[], scar_loader_blob_end[];
+
+_Static_assert(sizeof(struct scar_spawn_failure) == sizeof(struct scar_handover_failure),
+	       "the loader writes what spawn.c reads");
+_Static_assert(offsetof(struct scar_spawn_failure, reason) ==
+		       offsetof(struct scar_handover_failure, reason),
+	       "the loader writes what spawn.c reads");
+
+static size_t blob_size(void)
+{
+	return (size_t)(scar_loader_blob_end - scar_loader_blob);
+}
+
+/* True if the file is this very loader: another version may have left one. */
+static bool is_installed(const char *path)
+{
+	scar_fd_auto int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	struct stat st;
+	void *file;
+	bool same;
+
+	if (fd < 0 || fstat(fd, &st) || (size_t)st.st_size != blob_size() || !(st.st_mode & S_IXUSR))
+		return false;
+	file = mmap(NULL, blob_size(), PROT_READ, MAP_PRIVATE, fd, 0);
+	if (file == MAP_FAILED)
+		return false;
+	same = memcmp(file, scar_loader_blob, blob_size()) == 0;
+	munmap(file, blob_size());
+	return same;
+}
+
+static int write_all(int fd, const char *data, size_t len)
+{
+	while (len) {
+		ssize_t n = write(fd, data, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return -1;
+		data += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+/* Under a name of its own first: a running loader cannot be written to, but can be replaced. */
+static int install_loader(const char *path, struct scar_err *err)
+{
+	char temporary[PATH_MAX + 32];
+	int fd, failed;
+
+	if (is_installed(path))
+		return 0;
+	snprintf(temporary, sizeof(temporary), "%s.%d", path, (int)getpid());
+	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0700);
+	if (fd < 0)
+		return scar_err_errno(err, errno, "cannot write %s", temporary);
+	failed = write_all(fd, scar_loader_blob, blob_size());
+	/* Closed before it is executed: ETXTBSY. */
+	if (close(fd) || failed || rename(temporary, path)) {
+		scar_err_errno(err, errno, "cannot write %s", path);
+		unlink(temporary);
+		return -1;
+	}
+	return 0;
+}
+
+struct start {
+	struct scar_prepared *prepared;
+	char **argv, **envp;
+};
+
+/* The program's path, then what it shall see as argv. */
+static char **make_argv(const struct scar_engine_spec *spec, char *program)
+{
+	size_t n = 0;
+	char **argv;
+
+	while (spec->argv[n])
+		n++;
+	argv = calloc(n + 2, sizeof(*argv));
+	if (argv) {
+		argv[0] = program;
+		memcpy(argv + 1, spec->argv, n * sizeof(*argv));
+	}
+	return argv;
+}
+
+static char **make_envp(const struct scar_engine_spec *spec, char *exe, char *config)
+{
+	size_t n = 0;
+	char **envp;
+
+	while (spec->envp && spec->envp[n])
+		n++;
+	envp = calloc(n + 3, sizeof(*envp));
+	if (envp) {
+		if (n)
+			memcpy(envp, spec->envp, n * sizeof(*envp));
+		envp[n] = exe;
+		envp[n + 1] = config;
+	}
+	return envp;
+}
+
+static void in_child(const struct scar_engine_spec *spec, void *ctx)
+{
+	const struct start *s = ctx;
+
+	(void)spec;
+	if (chdir(s->prepared->cwd))
+		scar_spawn_fail(true, errno, s->prepared->cwd, "cannot enter the working directory");
+	execve(s->prepared->loader, s->argv, s->envp);
+	scar_spawn_fail(true, errno, s->prepared->loader, "cannot execute the loader");
+}
+
+static int start_prepared(struct scar_prepared *p, const struct scar_engine_spec *spec,
+			  struct scar_process *ret_process, struct scar_err *err)
+{
+	char exe[64];
+	scar_free_auto char **argv = make_argv(spec, p->program);
+	scar_free_auto char **envp = make_envp(spec, exe, p->config);
+	struct start start = {.prepared = p, .argv = argv, .envp = envp};
+
+	if (!argv || !envp)
+		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
+	snprintf(exe, sizeof(exe), SCAR_HANDOVER_EXE "%d!", SCAR_SPAWN_STATUS_FD);
+	return scar_spawn(spec, in_child, &start, ret_process, err);
+}
+
+static int start(const struct scar_engine_spec *spec, struct scar_process *ret_process,
+		 struct scar_err *err)
+{
+	struct scar_prepared *p = malloc(sizeof(*p));
+	int ret;
+
+	if (!p)
+		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
+	ret = scar_prepare(p, spec, err);
+	if (ret == 0)
+		ret = install_loader(p->loader, err);
+	if (ret == 0)
+		ret = start_prepared(p, spec, ret_process, err);
+	scar_prepared_clear(p);
+	free(p);
+	return ret;
+}
+
+/* What the engine rests on: memory that was written becomes executable. */
+static bool memory_can_execute(void)
+{
+	void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	bool works = page != MAP_FAILED && mprotect(page, 4096, PROT_READ | PROT_EXEC) == 0;
+
+	if (page != MAP_FAILED)
+		munmap(page, 4096);
+	return works;
+}
+
+static int probe(struct scar_err *err)
+{
+	if (blob_size() == 0)
+		return scar_err_set(err, SCAR_ERR_ENGINE, "no loader for this architecture");
+	if (!memory_can_execute())
+		return scar_err_set(err, SCAR_ERR_ENGINE, "memory cannot be made executable");
+	return 0;
+}
+
+const struct scar_engine_ops scar_engine_rewrite = {
+	.name = "rewrite", .probe = probe, .start = start};
