@@ -170,7 +170,7 @@ static int apply_entries(struct scar_layer *layer, struct scar_rootfs *rootfs, s
 			break;
 		}
 		if (scar_rootfs_apply(rootfs, tar, &entry, err) < 0) {
-			more = scar_err_wrap(err, "entry %s", entry.name);
+			more = scar_err_wrap(err, "entry %.256s", entry.name);
 			break;
 		}
 	}

@@ -227,16 +227,16 @@ static int make_hard_link(struct scar_rootfs *rootfs, const struct scar_tar_entr
 	if (scar_name_parse(entry->hard_link, &name, err) < 0)
 		return scar_err_wrap(err, "target of a hard link");
 	if (name.kind != SCAR_NAME_PLAIN || !*name.base)
-		return scar_err_set(err, SCAR_ERR_IMAGE, "a hard link to %s, which is no file",
+		return scar_err_set(err, SCAR_ERR_IMAGE, "a hard link to %.256s, which is no file",
 				    entry->hard_link);
 	found = scar_parents_get(rootfs, name.parent, false, &dir, err);
 	if (found < 0)
 		return -1;
 	if (found == 0 || fstatat(dir->fd, name.base, &target, AT_SYMLINK_NOFOLLOW) < 0)
-		return scar_err_set(err, SCAR_ERR_IMAGE, "a hard link to %s, which is not there",
-				    entry->hard_link);
+		return scar_err_set(err, SCAR_ERR_IMAGE,
+				    "a hard link to %.256s, which is not there", entry->hard_link);
 	if (S_ISDIR(target.st_mode))
-		return scar_err_set(err, SCAR_ERR_IMAGE, "a hard link to the directory %s",
+		return scar_err_set(err, SCAR_ERR_IMAGE, "a hard link to the directory %.256s",
 				    entry->hard_link);
 	/* Already one file: removing one name first could remove the last. */
 	if (fstatat(to->dir->fd, to->base, &present, AT_SYMLINK_NOFOLLOW) == 0 &&

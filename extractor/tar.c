@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "runtime/base/err.h"
 
@@ -74,6 +75,18 @@ static int failed(struct scar_tar *tar, struct scar_err *err)
 			    text ? text : "no reason given");
 }
 
+/*
+ * A warning may mean that a header was ignored, so that the entry is not what other readers see: those are refused.
+ * Told by text, as there are no codes: a name was not converted, which is what we want; an access control
+ * list was not understood, which is ignored anyway.
+ */
+static bool is_harmless(struct scar_tar *tar)
+{
+	const char *text = archive_error_string(tar->archive);
+
+	return text && (strstr(text, "can't be converted from") || strstr(text, "Parse error: "));
+}
+
 static uint32_t owner_id(la_int64_t id)
 {
 	return id < 0 || id >= UINT32_MAX ? NOBODY : (uint32_t)id;
@@ -81,11 +94,15 @@ static uint32_t owner_id(la_int64_t id)
 
 static void describe(struct archive_entry *entry, struct scar_tar_entry *ret_entry)
 {
+	const char *name = archive_entry_pathname(entry);
 	mode_t type = archive_entry_filetype(entry);
 	la_int64_t size = archive_entry_size(entry);
 
+	/* Tars before ustar have no other way to say it. */
+	if (type == S_IFREG && name && *name && name[strlen(name) - 1] == '/')
+		type = S_IFDIR;
 	*ret_entry = (struct scar_tar_entry){
-		.name = archive_entry_pathname(entry),
+		.name = name,
 		.hard_link = archive_entry_hardlink(entry),
 		.type = type,
 		.mode = archive_entry_perm(entry) & 07777,
@@ -119,8 +136,7 @@ int scar_tar_next(struct scar_tar *tar, struct scar_tar_entry *ret_entry, struct
 	result = archive_read_next_header(tar->archive, &tar->entry);
 	if (result == ARCHIVE_EOF && !tar->source_failed)
 		return 0;
-	/* A warning is a name that was not converted, which is what we want. */
-	if (result != ARCHIVE_OK && result != ARCHIVE_WARN)
+	if (result != ARCHIVE_OK && !(result == ARCHIVE_WARN && is_harmless(tar)))
 		return failed(tar, err);
 	describe(tar->entry, ret_entry);
 	if (!ret_entry->name)
