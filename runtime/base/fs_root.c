@@ -34,7 +34,7 @@ static bool makes_file(int flags)
 static int open_by_kernel(int root_fd, const char *path, int flags, mode_t mode)
 {
 	struct open_how how = {
-		.flags = (uint64_t)(flags & O_PATH ? flags & (int)PATH_FLAGS : flags),
+		.flags = (unsigned)(flags & O_PATH ? flags & PATH_FLAGS : flags),
 		.mode = makes_file(flags) ? mode & 07777 : 0,
 		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
 	};

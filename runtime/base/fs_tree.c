@@ -61,8 +61,9 @@ static int move_to_top(struct removal *removal, int parent_fd, const char *name,
 	char moved[64];
 	struct stat st;
 	/* Another parent means another "..", which takes write permission on the directory. */
-	scar_fd_auto int fd = open_writable(parent_fd, name, &st);
+	int fd = open_writable(parent_fd, name, &st);
 
+	scar_cleanup_fd(&fd);
 	for (;;) {
 		snprintf(moved, sizeof moved, ".scar-deep-%lu", removal->moved++);
 		/* This replaces nothing but an empty directory. */
