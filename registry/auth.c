@@ -63,10 +63,6 @@ int scar_auth_create(const struct scar_auth_options *options, struct scar_auth *
 		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
 	pthread_mutex_init(&auth->lock, NULL);
 	auth->allow_plain = options->allow_plain;
-	/* Text of the URL is not kept. */
-	if (scar_url_parse(options->origin, &auth->origin, err) < 0)
-		return -1;
-	auth->origin.rest = "";
 	auth->repository = strdup(options->repository);
 	if (!auth->repository)
 		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
@@ -81,6 +77,12 @@ int scar_auth_create(const struct scar_auth_options *options, struct scar_auth *
 	}
 	*ret_auth = scar_steal(auth);
 	return 0;
+}
+
+void scar_auth_set_origin(struct scar_auth *auth, const struct scar_url *origin)
+{
+	auth->origin = *origin;
+	auth->origin.rest = ""; /* the text is not kept */
 }
 
 static void free_secret(char *text)

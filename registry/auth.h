@@ -13,6 +13,7 @@
 
 struct scar_err;
 struct scar_http_response;
+struct scar_url;
 struct scar_auth;
 
 /** GETs an URL; authorization may be NULL. 0 when any response came. */
@@ -27,13 +28,13 @@ struct scar_auth_options {
 	/** A token server known beforehand, asked before the first request; saves a refused one. NULL: none. */
 	const char *realm;
 	const char *service;
-	const char *
-		origin; /**< URL of the registry, which decides whether its token server may do without TLS */
 	bool allow_plain; /**< as in scar_url_may_lead() */
 };
 
 int scar_auth_create(const struct scar_auth_options *options, struct scar_auth **ret_auth,
 		     struct scar_err *err);
+/** The URL that requests go to, before the first one; it decides whether the token server may do without TLS. */
+void scar_auth_set_origin(struct scar_auth *auth, const struct scar_url *origin);
 /** NULL is fine. */
 void scar_auth_free(struct scar_auth *auth);
 /**

@@ -135,7 +135,7 @@ int scar_platform_parse(const char *text, struct scar_platform *ret_platform, st
 
 	if (rest)
 		rest = take_part(rest, platform.architecture);
-	if (rest && *rest)
+	if (rest && (*rest || rest[-1] == '/'))
 		rest = take_part(rest, platform.variant);
 	if (!rest || *rest)
 		return scar_err_set(err, SCAR_ERR_CONFIG,

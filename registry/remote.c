@@ -35,20 +35,16 @@ static void remote_close(void *impl)
 	free(remote);
 }
 
-/**
- * http:// where it is allowed and usual: to this machine, but for the port of https. Docker Hub is never spoken
- * to without TLS.
- */
-static bool use_plain(const struct scar_ref *ref, const struct scar_source_options *options)
+/** http:// where it is allowed or usual. Docker Hub is never spoken to without TLS. */
+static enum scar_transfer_scheme scheme_of(const struct scar_ref *ref,
+					   const struct scar_source_options *options)
 {
-	const char *host = scar_ref_host(ref);
-	const char *port = strrchr(host, ':');
-
 	if (strcmp(ref->registry, SCAR_REF_DOCKER_HUB) == 0)
-		return false;
+		return SCAR_SCHEME_HTTPS;
 	if (options->allow_plain)
-		return true;
-	return scar_url_host_is_loopback(host) && !(port && strcmp(port, ":443") == 0);
+		return SCAR_SCHEME_HTTP;
+	return scar_url_host_is_loopback(scar_ref_host(ref)) ? SCAR_SCHEME_GUESS
+							     : SCAR_SCHEME_HTTPS;
 }
 
 static int open_transfer(const struct scar_ref *ref, const struct scar_source_options *options,
@@ -60,7 +56,7 @@ static int open_transfer(const struct scar_ref *ref, const struct scar_source_op
 						 .name = ref->registry,
 						 .repository = ref->repository,
 						 .reference = reference,
-						 .plain = use_plain(ref, options),
+						 .scheme = scheme_of(ref, options),
 						 .username = options->username,
 						 .password = options->password,
 						 .source = options};

@@ -121,10 +121,10 @@ static int rate_limited(const struct scar_http_response *resp,
 	if (wait_ms)
 		snprintf(wait, sizeof(wait), ", try again in %lld s", (long long)(wait_ms / 1000));
 	return scar_err_set(
-		err, SCAR_ERR_RATE_LIMIT, "%s limits the rate of pulls, HTTP 429%s%s%s%s",
-		context->registry, detail, limits, wait,
+		err, SCAR_ERR_RATE_LIMIT, "%s limits the rate of pulls: no %s, HTTP 429%s%s%s%s",
+		context->registry, context->what, detail, limits, wait,
 		context->has_credentials ? ""
-					 : ": log in, or copy the image to a registry of your own");
+					 : "; log in, or copy the image to a registry of your own");
 }
 
 int scar_status_error(const struct scar_http_response *resp,

@@ -25,6 +25,9 @@
 #define CANCEL_POLL_MS 50
 
 struct scar_transfer {
+	char *host;
+	pthread_mutex_t scheme_lock; /* until the scheme is settled */
+	bool scheme_settled;
 	char *base; /* "https://host:port" */
 	struct scar_url origin;
 	char *name;
@@ -87,10 +90,23 @@ static int make_auth(struct scar_transfer *transfer, const struct scar_transfer_
 					 .password = options->password,
 					 .realm = options->realm,
 					 .service = options->service,
-					 .origin = transfer->base,
 					 .allow_plain = transfer->allow_plain};
 
 	return scar_auth_create(&auth, &transfer->auth, err);
+}
+
+static int set_base(struct scar_transfer *transfer, bool is_https, struct scar_err *err)
+{
+	char *base = NULL;
+
+	if (asprintf(&base, "http%s://%s", is_https ? "s" : "", transfer->host) < 0)
+		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
+	free(transfer->base);
+	transfer->base = base;
+	if (scar_url_parse(base, &transfer->origin, err) < 0)
+		return -1;
+	scar_auth_set_origin(transfer->auth, &transfer->origin);
+	return 0;
 }
 
 int scar_transfer_create(const struct scar_transfer_options *options,
@@ -104,22 +120,20 @@ int scar_transfer_create(const struct scar_transfer_options *options,
 	if (!transfer)
 		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
 	pthread_mutex_init(&transfer->pool_lock, NULL);
+	pthread_mutex_init(&transfer->scheme_lock, NULL);
 	transfer->has_credentials = options->username;
 	transfer->allow_plain = source->allow_plain;
 	transfer->deadline_ms = source->deadline_ms;
 	transfer->retry_delay_ms = source->retry_delay_ms > 0 ? source->retry_delay_ms
 							      : RETRY_DELAY_DEFAULT_MS;
 	transfer->cancel = source->cancel;
-	if (asprintf(&transfer->base, "http%s://%s", options->plain ? "" : "s", options->host) <
-	    0) {
-		transfer->base = NULL;
-		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
-	}
-	if (scar_url_parse(transfer->base, &transfer->origin, err) < 0 ||
+	transfer->scheme_settled = options->scheme != SCAR_SCHEME_GUESS;
+	if (copy_text(options->host, &transfer->host, err) < 0 ||
 	    copy_text(options->name, &transfer->name, err) < 0 ||
 	    copy_text(options->reference, &transfer->reference, err) < 0 ||
 	    copy_text(source->ca_bundle, &transfer->ca_bundle, err) < 0 ||
-	    make_auth(transfer, options, err) < 0)
+	    make_auth(transfer, options, err) < 0 ||
+	    set_base(transfer, options->scheme == SCAR_SCHEME_HTTPS, err) < 0)
 		return -1;
 	/* The first client initialises the library, which must happen before there are threads. */
 	http = pool_take(transfer, err);
@@ -137,7 +151,9 @@ void scar_transfer_free(struct scar_transfer *transfer)
 	while (transfer->idle_count)
 		scar_http_free(transfer->idle[--transfer->idle_count]);
 	pthread_mutex_destroy(&transfer->pool_lock);
+	pthread_mutex_destroy(&transfer->scheme_lock);
 	scar_auth_free(transfer->auth);
+	free(transfer->host);
 	free(transfer->base);
 	free(transfer->name);
 	free(transfer->reference);
@@ -234,6 +250,8 @@ static int perform(struct scar_transfer *transfer, struct scar_http *http,
 	reset_response(resp);
 	atomic_fetch_add(&transfer->requests, 1);
 	result = scar_http_perform(http, req, resp, err);
+	if (result < 0 && !scar_clock_left_ms(transfer->deadline_ms))
+		err->kind = SCAR_ERR_TIMEOUT;
 	atomic_fetch_add(&transfer->bytes_received, resp->body_bytes);
 	return result;
 }
@@ -410,6 +428,41 @@ static int attempt(struct job *job, struct scar_err *err)
 	}
 }
 
+/* ---- TLS or not ---- */
+
+/** Whether the server at base answers at all, other than with 400: a TLS server does so to what is not TLS. */
+static bool base_answers(struct job *job)
+{
+	scar_free_auto char *url = NULL;
+	struct scar_http_request req = {.method = "HEAD"};
+	struct scar_err ignored;
+
+	if (asprintf(&url, "%s/v2/", job->transfer->base) < 0) {
+		url = NULL;
+		return false;
+	}
+	req.url = url;
+	return perform(job->transfer, job->http, &req, job->resp, &ignored) == 0 &&
+	       job->resp->status != 400;
+}
+
+/** If neither way works it stays at http, and the request that follows says what is wrong. */
+static int settle_scheme(struct job *job, struct scar_err *err)
+{
+	struct scar_transfer *transfer = job->transfer;
+	int result = 0;
+
+	pthread_mutex_lock(&transfer->scheme_lock);
+	if (!transfer->scheme_settled && !base_answers(job)) {
+		result = set_base(transfer, true, err);
+		if (result == 0 && !base_answers(job))
+			result = set_base(transfer, false, err);
+	}
+	transfer->scheme_settled = result == 0;
+	pthread_mutex_unlock(&transfer->scheme_lock);
+	return result;
+}
+
 /* ---- retries ---- */
 
 /** Half of the delay is random: many functions that failed together must not come back together. */
@@ -490,7 +543,9 @@ int scar_transfer_get(struct scar_transfer *transfer, const struct scar_transfer
 	job.http = pool_take(transfer, err);
 	if (!job.http)
 		return -1;
-	result = run_job(&job, err);
+	result = settle_scheme(&job, err);
+	if (result == 0)
+		result = run_job(&job, err);
 	pool_give(transfer, job.http);
 	return result;
 }

@@ -16,14 +16,17 @@
 
 struct scar_transfer;
 
+/** GUESS finds out with the first request whether the server speaks TLS; for this machine only. */
+enum scar_transfer_scheme { SCAR_SCHEME_HTTPS, SCAR_SCHEME_HTTP, SCAR_SCHEME_GUESS };
+
 /** Strings are copied unless said otherwise. */
 struct scar_transfer_options {
 	const char *host; /**< host[:port] */
 	const char *name; /**< of the registry, for messages */
 	const char *repository;
 	const char *reference; /**< the whole reference, for messages */
-	bool plain;            /**< speak http:// */
-	const char *realm;     /**< see auth.h */
+	enum scar_transfer_scheme scheme;
+	const char *realm; /**< see auth.h */
 	const char *service;
 	const char *username, *password;
 	const struct scar_source_options *source; /**< borrowed during the call: the rest */

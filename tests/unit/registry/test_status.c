@@ -107,7 +107,7 @@ static void tells_the_used_up_pulls_of_docker_hub_from_a_passing_throttle(void *
 	assert_false(outcome.retry);
 	assert_says(&outcome, "limit 100;w=21600, remaining 0;w=21600");
 	assert_says(&outcome, "TOOMANYREQUESTS");
-	assert_says(&outcome, "log in, or copy the image");
+	assert_says(&outcome, "; log in, or copy the image");
 	outcome = answer(429, "Retry-After: 2\r\n", "", NULL, true);
 	assert_true(outcome.retry);
 	assert_int_equal(outcome.wait_ms, 2000);
