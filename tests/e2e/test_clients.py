@@ -28,7 +28,19 @@ def function(pushed):
 
 
 @pytest.fixture(scope="module")
+def streaming(pushed):
+    """A function that streams. The Runtime API does not say what the caller wants, so this is part of a function's configuration."""
+    env = {"SCAR_ALLOW_EVENT_IMAGE": "1", "SCAR_RESPONSE_MODE": "streaming"}
+    with LocalLambda(pushed("busybox"), env=env, tmp_size_mb=700) as running:
+        yield client_of(running)
+
+
+@pytest.fixture(scope="module")
 def client(function):
+    return client_of(function)
+
+
+def client_of(function: LocalLambda):
     try:
         import boto3
         from botocore.config import Config
@@ -64,13 +76,13 @@ def test_boto3_function_error(client):
     assert answer["FunctionError"] == "Unhandled" and (document["errorType"], document["exitCode"]) == ("Function.ExitError", 9)
 
 
-def test_boto3_sees_each_line_within_200_ms(client, pushed):
+def test_boto3_sees_each_line_within_200_ms(streaming, pushed):
     """The program prints the time at which it prints; clocks are the same, for both are on this machine."""
     script = 'for i in 1 2 3 4; do echo "$(date +%s.%N) line $i"; sleep 1; done'
     image = {"image": pushed("debian")}
     # The pull is not what is measured.
-    client.invoke(FunctionName=NAME, Payload=payload("true", **image))
-    answer = client.invoke_with_response_stream(FunctionName=NAME, Payload=payload("sh", "-c", script, **image))
+    streaming.invoke(FunctionName=NAME, Payload=payload("true", **image))
+    answer = streaming.invoke_with_response_stream(FunctionName=NAME, Payload=payload("sh", "-c", script, **image))
     seen, complete = [], None
     for event in answer["EventStream"]:
         now = time.time()
@@ -86,8 +98,10 @@ def test_boto3_sees_each_line_within_200_ms(client, pushed):
     assert complete is not None and not complete.get("ErrorCode"), complete
 
 
-def test_boto3_gets_an_error_that_comes_after_output(client):
-    answer = client.invoke_with_response_stream(FunctionName=NAME, Payload=payload("sh", "-c", "echo first; sleep 1; echo bad >&2; exit 5"))
+def test_boto3_gets_an_error_that_comes_after_output(streaming):
+    answer = streaming.invoke_with_response_stream(
+        FunctionName=NAME, Payload=payload("sh", "-c", "echo first; sleep 1; echo bad >&2; exit 5")
+    )
     chunks, complete = [], {}
     for event in answer["EventStream"]:
         chunks += [event["PayloadChunk"]["Payload"]] if "PayloadChunk" in event else []
@@ -96,8 +110,8 @@ def test_boto3_gets_an_error_that_comes_after_output(client):
     assert complete.get("ErrorCode") == "Function.ExitError" and "5" in complete.get("ErrorDetails", ""), complete
 
 
-def test_boto3_streams_more_than_a_buffered_response_may_hold(client):
-    answer = client.invoke_with_response_stream(FunctionName=NAME, Payload=payload("head", "-c", "20000000", "/dev/zero"))
+def test_boto3_streams_more_than_a_buffered_response_may_hold(streaming):
+    answer = streaming.invoke_with_response_stream(FunctionName=NAME, Payload=payload("head", "-c", "20000000", "/dev/zero"))
     assert sum(len(event["PayloadChunk"]["Payload"]) for event in answer["EventStream"] if "PayloadChunk" in event) == 20_000_000
 
 

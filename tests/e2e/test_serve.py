@@ -117,7 +117,13 @@ def events_of(connection: http.client.HTTPResponse):
 
 
 @pytest.mark.parametrize("stderr", ["", " >&2"], ids=["output", "only-log"])
-def test_a_stream_ends_with_its_own_event(function, stderr):
+@pytest.mark.parametrize("mode", ["buffered", "streaming"])
+def test_a_stream_ends_with_its_own_event(pushed, stderr, mode):
+    with LocalLambda(pushed("busybox"), env={"SCAR_RESPONSE_MODE": mode}) as function:
+        check_stream(function, stderr)
+
+
+def check_stream(function: LocalLambda, stderr: str) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", function.port, timeout=30)
     connection.request("POST", STREAM_PATH, json.dumps({"cmd_args": ["sh", "-c", f"echo one{stderr}"]}), {"X-Amz-Log-Type": "Tail"})
     response = connection.getresponse()
