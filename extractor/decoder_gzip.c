@@ -7,17 +7,41 @@
 
 #include "runtime/base/err.h"
 
-struct gzip {
-	struct inflate_state inflate;
-	bool between; /* after a member: zero padding, another member, or the end */
+/*
+ * ISA-L inflates and checks the trailer; member headers are read here, because its own reader forgets, when a header
+ * arrives in two pieces, which of the optional fields are still to come.
+ */
+enum part {
+	FIXED,   /* ten bytes */
+	LENGTH,  /* two bytes: of the extra field */
+	EXTRA,   /* `left` bytes */
+	NAME,    /* up to a NUL */
+	COMMENT, /* up to a NUL */
+	CHECK,   /* two bytes, not looked at: the data has a checksum of its own */
+	BODY,    /* deflate data and trailer */
+	BETWEEN  /* after a member: zero padding, another member, or the end */
 };
 
-static void next_member(struct gzip *gzip)
-{
-	isal_inflate_reset(&gzip->inflate);
-	gzip->inflate.crc_flag = ISAL_GZIP;
-	gzip->between = false;
-}
+/* RFC 1952, 2.3.1 */
+enum {
+	FIXED_BYTES = 10,
+	METHOD_AT = 2,
+	FLAGS_AT = 3,
+	METHOD_DEFLATE = 8,
+	FLAG_CHECK = 2,
+	FLAG_EXTRA = 4,
+	FLAG_NAME = 8,
+	FLAG_COMMENT = 16,
+	FLAGS_RESERVED = 0xe0
+};
+
+struct gzip {
+	struct inflate_state inflate;
+	enum part part;
+	unsigned seen; /* bytes of this part that were read */
+	uint8_t fixed[FIXED_BYTES];
+	unsigned left;
+};
 
 static void *gzip_create(struct scar_err *err)
 {
@@ -28,7 +52,6 @@ static void *gzip_create(struct scar_err *err)
 		return NULL;
 	}
 	isal_inflate_init(&gzip->inflate);
-	next_member(gzip);
 	return gzip;
 }
 
@@ -49,6 +72,87 @@ static int damaged(struct scar_err *err, const char *why)
 {
 	return scar_err_set(err, SCAR_ERR_INTEGRITY, "the gzip data is damaged: %s", why);
 }
+
+/* ---- the header of a member ---- */
+
+static int check_fixed(const struct gzip *gzip, struct scar_err *err)
+{
+	if (gzip->fixed[0] != 0x1f || gzip->fixed[1] != 0x8b)
+		return damaged(err, "what follows a member is no member");
+	if (gzip->fixed[METHOD_AT] != METHOD_DEFLATE)
+		return damaged(err, reason(ISAL_UNSUPPORTED_METHOD));
+	if (gzip->fixed[FLAGS_AT] & FLAGS_RESERVED)
+		return damaged(err, reason(ISAL_INVALID_WRAPPER));
+	return 0;
+}
+
+static bool is_absent(const struct gzip *gzip, enum part part)
+{
+	unsigned flags = gzip->fixed[FLAGS_AT];
+
+	switch (part) {
+	case LENGTH: return !(flags & FLAG_EXTRA);
+	case EXTRA: return gzip->left == 0;
+	case NAME: return !(flags & FLAG_NAME);
+	case COMMENT: return !(flags & FLAG_COMMENT);
+	case CHECK: return !(flags & FLAG_CHECK);
+	case FIXED:
+	case BODY:
+	case BETWEEN: break;
+	}
+	return false;
+}
+
+static int begin_part(struct gzip *gzip, enum part part, struct scar_err *err)
+{
+	if (part == LENGTH && check_fixed(gzip, err) < 0)
+		return -1;
+	while (is_absent(gzip, part))
+		part++;
+	if (part == BODY) {
+		isal_inflate_reset(&gzip->inflate);
+		gzip->inflate.crc_flag = ISAL_GZIP_NO_HDR_VER;
+	}
+	gzip->part = part;
+	gzip->seen = 0;
+	return 0;
+}
+
+/* @return whether this byte is the last of the part */
+static bool take_byte(struct gzip *gzip, uint8_t byte)
+{
+	unsigned seen = gzip->seen++;
+
+	switch (gzip->part) {
+	case FIXED: gzip->fixed[seen] = byte; return seen + 1 == FIXED_BYTES;
+	case LENGTH:
+		gzip->left = seen == 0 ? byte : gzip->left | (unsigned)byte << 8;
+		return seen == 1;
+	case EXTRA: return --gzip->left == 0;
+	case NAME:
+	case COMMENT: return byte == 0;
+	case CHECK: return seen == 1;
+	case BODY:
+	case BETWEEN: break;
+	}
+	return false;
+}
+
+static int read_header(struct gzip *gzip, struct scar_err *err)
+{
+	struct inflate_state *in = &gzip->inflate;
+
+	while (in->avail_in > 0 && gzip->part < BODY) {
+		uint8_t byte = *in->next_in++;
+
+		in->avail_in--;
+		if (take_byte(gzip, byte) && begin_part(gzip, gzip->part + 1, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- its body, and what follows ---- */
 
 /* Gives what fits into one room of the sink. *ret_full: there may be more without more input. */
 static int inflate_some(struct gzip *gzip, const struct scar_decoder_sink *sink, bool *ret_full,
@@ -71,29 +175,38 @@ static int inflate_some(struct gzip *gzip, const struct scar_decoder_sink *sink,
 		return damaged(err, reason(result));
 	sink->commit(sink->ctx, size - inflate->avail_out);
 	*ret_full = inflate->avail_out == 0;
-	gzip->between = inflate->block_state == ISAL_BLOCK_FINISH;
+	if (inflate->block_state == ISAL_BLOCK_FINISH) {
+		gzip->part = BETWEEN;
+		*ret_full = false;
+	}
 	return 0;
+}
+
+static void skip_padding(struct gzip *gzip)
+{
+	struct inflate_state *in = &gzip->inflate;
+
+	while (in->avail_in > 0 && *in->next_in == 0) {
+		in->next_in++;
+		in->avail_in--;
+	}
+	if (in->avail_in > 0) {
+		gzip->part = FIXED;
+		gzip->seen = 0;
+	}
 }
 
 static int push_some(struct gzip *gzip, const struct scar_decoder_sink *sink, struct scar_err *err)
 {
-	struct inflate_state *inflate = &gzip->inflate;
 	bool full = false;
 
-	while (inflate->avail_in > 0 || full) {
-		if (gzip->between) {
-			if (*inflate->next_in == 0) {
-				inflate->next_in++;
-				inflate->avail_in--;
-				continue;
-			}
-			if (*inflate->next_in != 0x1f)
-				return damaged(err, "bytes after its end are no gzip member");
-			next_member(gzip);
-		}
-		if (inflate_some(gzip, sink, &full, err) < 0)
+	while (gzip->inflate.avail_in > 0 || full) {
+		if (gzip->part < BODY && read_header(gzip, err) < 0)
 			return -1;
-		full = full && !gzip->between;
+		if (gzip->part == BODY && inflate_some(gzip, sink, &full, err) < 0)
+			return -1;
+		if (gzip->part == BETWEEN)
+			skip_padding(gzip);
 	}
 	return 0;
 }
@@ -121,7 +234,7 @@ static int gzip_finish(void *state, const struct scar_decoder_sink *sink, struct
 	const struct gzip *gzip = state;
 
 	(void)sink;
-	if (!gzip->between)
+	if (gzip->part != BETWEEN)
 		return damaged(err, "it ends too early");
 	return 0;
 }
