@@ -82,17 +82,19 @@ static int not_found(const struct scar_status_context *context, const char *deta
 static int denied(const struct scar_status_context *context, int status, const char *detail,
 		  struct scar_err *err)
 {
+	const char *why = "the repository does not exist or the given user may not pull it";
+
 	if (context->elsewhere)
 		return scar_err_set(err, SCAR_ERR_AUTH, "%s, where %s keeps the %s, answered %d%s",
 				    context->elsewhere, context->registry, context->what, status,
 				    detail);
-	return scar_err_set(
-		err, SCAR_ERR_AUTH, "%s refused access to the %s, HTTP %d%s: %s", context->registry,
-		context->what, status, detail,
-		context->has_credentials
-			? "the repository does not exist or the given user may not pull it"
-			: "the repository does not exist or is private (then give a user "
-			  "name and password)");
+	if (!context->has_credentials)
+		why = "the repository does not exist or is private (then give a user name and "
+		      "password)";
+	else if (status == 401)
+		why = "user name or password is wrong, or the repository does not exist";
+	return scar_err_set(err, SCAR_ERR_AUTH, "%s refused access to the %s, HTTP %d%s: %s",
+			    context->registry, context->what, status, detail, why);
 }
 
 /** Docker Hub: "0;w=21600", pulls left in a window of seconds. */

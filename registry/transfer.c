@@ -430,8 +430,8 @@ static int attempt(struct job *job, struct scar_err *err)
 
 /* ---- TLS or not ---- */
 
-/** Whether the server at base answers at all, other than with 400: a TLS server does so to what is not TLS. */
-static bool base_answers(struct job *job)
+/** @return the status that the server at base answers with, 0 if none */
+static int ask_base(struct job *job)
 {
 	scar_free_auto char *url = NULL;
 	struct scar_http_request req = {.method = "HEAD"};
@@ -439,25 +439,28 @@ static bool base_answers(struct job *job)
 
 	if (asprintf(&url, "%s/v2/", job->transfer->base) < 0) {
 		url = NULL;
-		return false;
+		return 0;
 	}
 	req.url = url;
-	return perform(job->transfer, job->http, &req, job->resp, &ignored) == 0 &&
-	       job->resp->status != 400;
+	return perform(job->transfer, job->http, &req, job->resp, &ignored) < 0 ? 0
+										: job->resp->status;
 }
 
-/** If neither way works it stays at http, and the request that follows says what is wrong. */
+/**
+ * TLS servers hang up on what is not TLS, or answer it with 400. If neither way works it stays at http, and the
+ * request that follows says what is wrong.
+ */
 static int settle_scheme(struct job *job, struct scar_err *err)
 {
 	struct scar_transfer *transfer = job->transfer;
-	int result = 0;
+	int result = 0, status;
 
 	pthread_mutex_lock(&transfer->scheme_lock);
-	if (!transfer->scheme_settled && !base_answers(job)) {
+	status = transfer->scheme_settled ? 200 : ask_base(job);
+	if (status == 0 || status == 400)
 		result = set_base(transfer, true, err);
-		if (result == 0 && !base_answers(job))
-			result = set_base(transfer, false, err);
-	}
+	if (status == 0 && result == 0 && ask_base(job) == 0)
+		result = set_base(transfer, false, err);
 	transfer->scheme_settled = result == 0;
 	pthread_mutex_unlock(&transfer->scheme_lock);
 	return result;
