@@ -113,7 +113,7 @@ static int claim_oldest(const struct scar_store *store, char name[SCAR_STORE_NAM
 		    (best >= 0 && !is_before(&st.st_mtim, &best_time)))
 			continue;
 		best_time = st.st_mtim;
-		snprintf(name, SCAR_STORE_NAME_MAX, "%s", entry->d_name);
+		memcpy(name, entry->d_name, strlen(entry->d_name) + 1);
 		if (best >= 0)
 			close(best);
 		best = scar_steal_fd(&fd);

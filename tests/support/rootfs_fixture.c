@@ -160,7 +160,7 @@ static void read_owners(struct fixture *fixture)
 
 const struct scar_owner *fixture_owner(struct fixture *fixture, const char *path)
 {
-	struct scar_owners owners;
+	struct scar_owners owners = {0};
 
 	if (!fixture->owners_data)
 		read_owners(fixture);

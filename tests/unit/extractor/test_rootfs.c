@@ -160,7 +160,7 @@ static void owners_and_devices_are_remembered(void **state)
 
 static void an_owner_goes_with_its_file(void **state)
 {
-	struct scar_owners owners;
+	struct scar_owners owners = {0};
 
 	(void)state;
 	tar_add(&t, &(struct tar_member){.name = "a/b/c", .mode = 0600, .uid = 5});
