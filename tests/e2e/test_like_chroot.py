@@ -102,7 +102,7 @@ DEBIAN = {
     "find-everything": [
         "sh",
         "-c",
-        "find /usr /etc /var /lib/ -xdev | sort | sha256sum; find / -xdev -path /proc -prune -o -path /sys -prune -o -path /dev -prune -o -path /tmp -prune -o -type l -printf '%p %l\\n' | sort | sha256sum",
+        "find /usr /etc /var /lib/ -xdev ! -name hosts ! -name resolv.conf ! -name hostname | sort | sha256sum; find / -xdev -path /proc -prune -o -path /sys -prune -o -path /dev -prune -o -path /tmp -prune -o -type l -printf '%p %l\\n' | sort | sha256sum",
     ],
     "contents-of-everything": ["sh", "-c", "cd /usr && find . -xdev -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum"],
     "owners-and-modes": [

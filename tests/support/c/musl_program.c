@@ -18,7 +18,7 @@ extern char **environ;
 static void *count_entries(void *arg)
 {
 	long *ret_count = arg;
-	DIR *dir = opendir("/etc");
+	DIR *dir = opendir("/lib");
 	if (dir) {
 		while (readdir(dir))
 			++*ret_count;
