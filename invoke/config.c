@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "invoke/config.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "invoke/text.h"
+#include "registry/manifest.h"
+#include "registry/ref.h"
+#include "runtime/base/err.h"
+#include "runtime/base/fs.h"
+#include "runtime/base/limits.h"
+#include "runtime/base/log.h"
+
+#define AT(member) offsetof(struct scar_invoke_config, member)
+
+/* clang-format off */
+static const struct scar_setting table[] = {
+	{"SCAR_IMAGE", "IMAGE_ID", SCAR_SETTING_TEXT, AT(image), NULL, NULL, 0, 0,
+	 "Image to run: `[HOST[:PORT]/]NAME[:TAG][@DIGEST]`, `oci:DIR[:NAME]` or `docker-archive:FILE[:NAME]`."},
+	{"SCAR_ALLOW_EVENT_IMAGE", NULL, SCAR_SETTING_SWITCH, AT(allow_event_image), "0", NULL, 0, 0,
+	 "Let the key `image` of an event replace `SCAR_IMAGE`; where `SCAR_IMAGE` is not set an event must name one."},
+	{"SCAR_PLATFORM", NULL, SCAR_SETTING_TEXT, AT(platform), NULL, NULL, 0, 0,
+	 "Variant to take from a multi-platform image, `OS/ARCHITECTURE[/VARIANT]`; not set: that of this machine."},
+	{"SCAR_SCRIPT", NULL, SCAR_SETTING_TEXT, AT(script_text), NULL, NULL, 0, 0,
+	 "Script to run in the image in place of its own command: base64, or the absolute path of a file of the function."},
+	{"SCAR_ENGINE", NULL, SCAR_SETTING_TEXT, AT(engine), "auto", NULL, 0, 0,
+	 "Engine: `auto`, `rewrite`, `ptrace` or `native`."},
+	{"SCAR_RESPONSE_MODE", NULL, SCAR_SETTING_CHOICE, AT(response_mode), "buffered", "buffered|streaming", 0, 0,
+	 "`buffered`: one answer of at most 6 MB; `streaming`: output is sent as it is printed."},
+	{"SCAR_TIMEOUT_THRESHOLD", NULL, SCAR_SETTING_NUMBER, AT(threshold_ms), "1000", NULL, 0, 900000,
+	 "Milliseconds before the function's deadline at which the program is told to end; at most half of the time that is left at its start."},
+	{"SCAR_REGISTRY_USERNAME", NULL, SCAR_SETTING_TEXT, AT(registry_username), NULL, NULL, 0, 0,
+	 "User of the registry."},
+	{"SCAR_REGISTRY_PASSWORD", NULL, SCAR_SETTING_SECRET, AT(registry_password), NULL, NULL, 0, 0,
+	 "Password or token of that user."},
+	{"SCAR_REGISTRY_CONFIG", NULL, SCAR_SETTING_TEXT, AT(registry_config), NULL, NULL, 0, 0,
+	 "Path of a Docker `config.json` with credentials of registries."},
+	{"SCAR_PLAIN_HTTP", NULL, SCAR_SETTING_SWITCH, AT(plain_http), "0", NULL, 0, 0,
+	 "Allow registries without TLS; those on this machine need no permission."},
+	{"SCAR_CA_BUNDLE", "SSL_CERT_FILE", SCAR_SETTING_TEXT, AT(ca_bundle), NULL, NULL, 0, 0,
+	 "File of certificate authorities; not set: that of Amazon Linux or Debian."},
+	{"SCAR_STORE_DIR", NULL, SCAR_SETTING_TEXT, AT(store_dir), "/tmp/scar", NULL, 0, 0,
+	 "Directory for unpacked images and running invocations."},
+	{"SCAR_LOG_LEVEL", "AWS_LAMBDA_LOG_LEVEL", SCAR_SETTING_TEXT, AT(log_level_text), "INFO", NULL, 0, 0,
+	 "`TRACE`, `DEBUG`, `INFO`, `WARN`, `ERROR` or `FATAL`."},
+	{"AWS_LAMBDA_LOG_FORMAT", NULL, SCAR_SETTING_CHOICE, AT(log_format), "text", "text|json", 0, 0,
+	 "Form of log lines; Lambda sets it."},
+	{"AWS_LAMBDA_FUNCTION_MEMORY_SIZE", NULL, SCAR_SETTING_NUMBER, AT(memory_mb), "0", NULL, 0, 1 << 24,
+	 "Memory of the function in MB, to tell a program that ran out of it; Lambda sets it."},
+	{"AWS_LAMBDA_RUNTIME_API", NULL, SCAR_SETTING_TEXT, AT(runtime_api), NULL, NULL, 0, 0,
+	 "`HOST:PORT` of the Runtime API; Lambda sets it."},
+};
+/* clang-format on */
+
+#define ROWS (sizeof table / sizeof table[0])
+
+const struct scar_setting *scar_settings(size_t *ret_count)
+{
+	*ret_count = ROWS;
+	return table;
+}
+
+const char *scar_environment_get(char *const *environment, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (; *environment; environment++) {
+		if (strncmp(*environment, name, len) == 0 && (*environment)[len] == '=')
+			return *environment + len + 1;
+	}
+	return NULL;
+}
+
+static const char *value_of(char *const *environment, const char *name)
+{
+	const char *value = name ? scar_environment_get(environment, name) : NULL;
+
+	return value && *value ? value : NULL;
+}
+
+/* ---- one value ---- */
+
+static int refuse(const char *name, const char *value, const char *wanted, struct scar_err *err)
+{
+	return scar_err_set(err, SCAR_ERR_CONFIG, "%s is \"%.200s\", not %s", name, value, wanted);
+}
+
+static int parse_switch(const char *name, const char *value, bool *ret_on, struct scar_err *err)
+{
+	static const char *const on[] = {"1", "true", "yes", "on"};
+	static const char *const off[] = {"0", "false", "no", "off"};
+
+	for (size_t i = 0; i < sizeof on / sizeof on[0]; i++) {
+		if (strcasecmp(value, on[i]) != 0 && strcasecmp(value, off[i]) != 0)
+			continue;
+		*ret_on = strcasecmp(value, on[i]) == 0;
+		return 0;
+	}
+	return refuse(name, value, "one of 1, true, yes, on, 0, false, no, off", err);
+}
+
+static int parse_number(const struct scar_setting *row, const char *name, const char *value,
+			int64_t *ret_number, struct scar_err *err)
+{
+	char wanted[96], *end;
+	long long number;
+
+	errno = 0;
+	number = strtoll(value, &end, 10);
+	if (errno || *end || !isdigit((unsigned char)*value) || number < row->min ||
+	    number > row->max) {
+		snprintf(wanted, sizeof wanted, "a whole number from %lld to %lld",
+			 (long long)row->min, (long long)row->max);
+		return refuse(name, value, wanted, err);
+	}
+	*ret_number = number;
+	return 0;
+}
+
+static int parse_choice(const struct scar_setting *row, const char *name, const char *value,
+			int64_t *ret_index, struct scar_err *err)
+{
+	size_t len = strlen(value);
+	char wanted[128];
+	int64_t index = 0;
+
+	for (const char *choice = row->choices; choice; index++) {
+		size_t choice_len = strcspn(choice, "|");
+
+		if (choice_len == len && strncasecmp(choice, value, len) == 0) {
+			*ret_index = index;
+			return 0;
+		}
+		choice = choice[choice_len] ? choice + choice_len + 1 : NULL;
+	}
+	snprintf(wanted, sizeof wanted, "one of %s", row->choices);
+	return refuse(name, value, wanted, err);
+}
+
+static int parse_row(const struct scar_setting *row, char *const *environment,
+		     struct scar_invoke_config *config, struct scar_err *err)
+{
+	void *member = (char *)config + row->offset;
+	const char *name = row->name;
+	const char *value = value_of(environment, name);
+
+	if (!value && value_of(environment, row->alias)) {
+		name = row->alias;
+		value = value_of(environment, name);
+	}
+	if (!value)
+		value = row->fallback;
+	if (!value)
+		return 0;
+	switch (row->type) {
+	case SCAR_SETTING_TEXT:
+	case SCAR_SETTING_SECRET: return scar_text_copy(value, member, err);
+	case SCAR_SETTING_SWITCH: return parse_switch(name, value, member, err);
+	case SCAR_SETTING_NUMBER: return parse_number(row, name, value, member, err);
+	case SCAR_SETTING_CHOICE: return parse_choice(row, name, value, member, err);
+	}
+	return scar_err_set(err, SCAR_ERR_INTERNAL, "setting %s has no type", name);
+}
+
+/* ---- what a row alone cannot say ---- */
+
+static int check_image(const struct scar_invoke_config *config, struct scar_err *err)
+{
+	scar_ref_auto struct scar_ref ref = {0};
+
+	if (!config->image)
+		return 0;
+	if (scar_ref_parse(config->image, &ref, err) < 0)
+		return scar_err_wrap(err, "SCAR_IMAGE");
+	return 0;
+}
+
+static int check_platform(const struct scar_invoke_config *config, struct scar_err *err)
+{
+	struct scar_platform platform;
+
+	if (!config->platform)
+		return 0;
+	if (scar_platform_parse(config->platform, &platform, err) < 0)
+		return scar_err_wrap(err, "SCAR_PLATFORM");
+	return 0;
+}
+
+static int check_credentials(const struct scar_invoke_config *config, struct scar_err *err)
+{
+	if (!config->registry_username == !config->registry_password)
+		return 0;
+	return scar_err_set(
+		err, SCAR_ERR_CONFIG, "%s is set, but %s is not",
+		config->registry_username ? "SCAR_REGISTRY_USERNAME" : "SCAR_REGISTRY_PASSWORD",
+		config->registry_username ? "SCAR_REGISTRY_PASSWORD" : "SCAR_REGISTRY_USERNAME");
+}
+
+static int check_places(const struct scar_invoke_config *config, struct scar_err *err)
+{
+	if (!config->runtime_api)
+		return scar_err_set(err, SCAR_ERR_CONFIG,
+				    "AWS_LAMBDA_RUNTIME_API is not set: bootstrap is started by "
+				    "Lambda or by `scar local`");
+	if (config->store_dir[0] != '/')
+		return refuse("SCAR_STORE_DIR", config->store_dir, "an absolute path", err);
+	return 0;
+}
+
+static int check_log_level(struct scar_invoke_config *config, struct scar_err *err)
+{
+	enum scar_log_level level;
+
+	if (scar_log_level_parse(config->log_level_text, &level) < 0)
+		return refuse("SCAR_LOG_LEVEL (or AWS_LAMBDA_LOG_LEVEL)", config->log_level_text,
+			      "TRACE, DEBUG, INFO, WARN, ERROR or FATAL", err);
+	config->log_level = (int)level;
+	return 0;
+}
+
+static int load_script(struct scar_invoke_config *config, struct scar_err *err)
+{
+	const char *text = config->script_text;
+	int failed;
+
+	if (!text)
+		return 0;
+	/* Base64 that begins with '/' would be a script that begins with a byte of 0xfc or above: there is none. */
+	failed = text[0] == '/' ? scar_fs_read_file(AT_FDCWD, text, &config->script, err)
+				: scar_text_decode_base64(text, &config->script, err);
+	if (failed < 0) {
+		err->kind = SCAR_ERR_CONFIG;
+		return scar_err_wrap(err, "SCAR_SCRIPT");
+	}
+	if (config->script.len == 0)
+		return scar_err_set(err, SCAR_ERR_CONFIG, "SCAR_SCRIPT is an empty script");
+	return 0;
+}
+
+int scar_invoke_config_load(char *const *environment, struct scar_invoke_config *ret_config,
+			    struct scar_err *err)
+{
+	struct scar_invoke_config config = {0};
+	int failed = 0;
+
+	scar_buf_init(&config.script, SCAR_LIMIT_EVENT_BYTES);
+	for (size_t i = 0; i < ROWS && !failed; i++)
+		failed = parse_row(&table[i], environment, &config, err);
+	if (failed || scar_list_copy(environment, &config.environment, err) < 0 ||
+	    check_log_level(&config, err) < 0 || check_places(&config, err) < 0 ||
+	    check_image(&config, err) < 0 || check_platform(&config, err) < 0 ||
+	    check_credentials(&config, err) < 0 || load_script(&config, err) < 0) {
+		scar_invoke_config_clear(&config);
+		return -1;
+	}
+	*ret_config = config;
+	return 0;
+}
+
+void scar_invoke_config_clear(struct scar_invoke_config *config)
+{
+	for (size_t i = 0; i < ROWS; i++) {
+		if (table[i].type == SCAR_SETTING_TEXT || table[i].type == SCAR_SETTING_SECRET)
+			free(*(char **)(void *)((char *)config + table[i].offset));
+	}
+	scar_buf_clear(&config->script);
+	scar_list_free(config->environment);
+	*config = (struct scar_invoke_config){0};
+}
+
+/* Switches of probes, which tests and experts set, have no rows. */
+static bool is_known(const char *name, size_t len)
+{
+	if (len > 8 && strncmp(name, "SCAR_NO_", 8) == 0)
+		return true;
+	for (size_t i = 0; i < ROWS; i++) {
+		if (strlen(table[i].name) == len && memcmp(table[i].name, name, len) == 0)
+			return true;
+	}
+	return false;
+}
+
+void scar_invoke_config_unknown(char *const *environment,
+				void (*found)(const char *name, void *ctx), void *ctx)
+{
+	for (; *environment; environment++) {
+		size_t len = strcspn(*environment, "=");
+		char name[128];
+
+		if (strncmp(*environment, "SCAR_", 5) != 0 || is_known(*environment, len))
+			continue;
+		snprintf(name, sizeof name, "%.*s", (int)(len < 100 ? len : 100), *environment);
+		found(name, ctx);
+	}
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file handler.h
+ * One invocation from event to answer: job, image, workspace, plan, run, answer. What fails on the way becomes the error document of
+ * this invocation, and nothing of it is left for the next.
+ */
+#ifndef SCAR_INVOKE_HANDLER_H
+#define SCAR_INVOKE_HANDLER_H
+
+#include "runtime/base/cleanup.h"
+
+struct scar_err;
+struct scar_invocation;
+struct scar_invoke;
+struct scar_invoke_config;
+struct scar_response;
+
+/** Chooses the engine, opens the store and sweeps what killed processes left. `config` is borrowed. */
+int scar_invoke_open(const struct scar_invoke_config *config, struct scar_invoke **ret_invoke,
+		     struct scar_err *err);
+/** NULL is fine. */
+void scar_invoke_close(struct scar_invoke *invoke);
+/** Handles one invocation; `invoke` is a struct scar_invoke. As runtime/api/loop.h wants a handler. */
+int scar_invoke_handle(void *invoke, const struct scar_invocation *invocation,
+		       struct scar_response *response, struct scar_err *err);
+
+#endif

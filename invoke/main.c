@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bootstrap: the custom runtime. Takes invocations of Lambda's Runtime API and runs each as a program of a container image.
+ *
+ * Arguments do not matter: as AWS_LAMBDA_EXEC_WRAPPER of a managed runtime it is started with that runtime's command line, and takes
+ * its place.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "invoke/config.h"
+#include "invoke/handler.h"
+#include "runtime/api/loop.h"
+#include "runtime/base/err.h"
+#include "runtime/base/log.h"
+#include "runtime/base/version.h"
+
+static void set_up_log(enum scar_log_level level, bool json)
+{
+	const struct scar_log_options options = {
+		.level = level, .json = json, .program = "bootstrap"};
+
+	scar_log_setup(&options);
+}
+
+/* Tells Lambda why this runtime cannot work, as far as there is a Lambda. */
+static int give_up(const char *api, const struct scar_err *err)
+{
+	const struct scar_function_error error = scar_function_error_from(err);
+	struct scar_err other;
+
+	scar_error("%s", err->msg);
+	if (api && *api && scar_loop_init_error(api, &error, &other) < 0)
+		scar_error("cannot tell the Runtime API: %s", other.msg);
+	return 1;
+}
+
+static void tell_unknown(const char *name, void *ctx)
+{
+	(void)ctx;
+	scar_warn("there is no setting %s; it has no effect", name);
+}
+
+static int serve(const struct scar_invoke_config *config)
+{
+	struct scar_loop_options loop = {.api = config->runtime_api, .handler = scar_invoke_handle};
+	struct scar_invoke *invoke = NULL;
+	struct scar_err err;
+
+	if (scar_invoke_open(config, &invoke, &err) < 0)
+		return give_up(config->runtime_api, &err);
+	loop.ctx = invoke;
+	/* Only ever returns because there is nobody left to work for. */
+	(void)scar_loop_run(&loop, &err);
+	scar_error("%s", err.msg);
+	scar_invoke_close(invoke);
+	return scar_err_info(err.kind)->exit_code;
+}
+
+int main(int argc, char **argv)
+{
+	scar_invoke_config_auto struct scar_invoke_config config = {0};
+	struct scar_err err;
+
+	if (argc == 2 && strcmp(argv[1], "--version") == 0)
+		return printf("bootstrap (SCAR) %s\n", SCAR_VERSION) < 0;
+	/* A program that does not read its input, or a peer that goes away, is an error of a call and not our end. */
+	(void)signal(SIGPIPE, SIG_IGN);
+	set_up_log(SCAR_LOG_INFO, false);
+	if (scar_invoke_config_load(environ, &config, &err) < 0)
+		return give_up(scar_environment_get(environ, "AWS_LAMBDA_RUNTIME_API"), &err);
+	set_up_log((enum scar_log_level)config.log_level,
+		   config.log_format == SCAR_LOG_FORMAT_JSON);
+	scar_invoke_config_unknown(environ, tell_unknown, NULL);
+	return serve(&config);
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "invoke/plan.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "invoke/config.h"
+#include "invoke/job.h"
+#include "invoke/text.h"
+#include "invoke/variables.h"
+#include "invoke/workspace.h"
+#include "registry/manifest.h"
+#include "runtime/api/event.h"
+#include "runtime/base/err.h"
+#include "runtime/base/limits.h"
+
+#define SHELL "/bin/sh"
+
+static const struct scar_buf *choose_script(const struct scar_plan_input *input)
+{
+	if (input->job->has_script)
+		return &input->job->script;
+	if (!input->job->args && input->config->script.len > 0)
+		return &input->config->script;
+	return NULL;
+}
+
+static bool starts_itself(const struct scar_buf *script)
+{
+	return (script->len >= 2 && memcmp(script->data, "#!", 2) == 0) ||
+	       (script->len >= 4 && memcmp(script->data, "\177ELF", 4) == 0);
+}
+
+static int add_program(const struct scar_plan_input *input, const struct scar_buf *script,
+		       struct scar_list *argv, struct scar_err *err)
+{
+	if (!script)
+		return scar_list_add_all(argv, input->image->entrypoint, err);
+	if (!starts_itself(script) && scar_list_add(argv, SHELL, err) < 0)
+		return -1;
+	return scar_list_add(argv, SCAR_GUEST_SCRIPT, err);
+}
+
+static int make_argv(const struct scar_plan_input *input, const struct scar_buf *script,
+		     char ***ret_argv, struct scar_err *err)
+{
+	scar_list_auto struct scar_list argv = {0};
+	char *const *args = input->job->args;
+
+	if (!args && !script)
+		args = input->image->cmd;
+	if (add_program(input, script, &argv, err) < 0 || scar_list_add_all(&argv, args, err) < 0)
+		return -1;
+	if (argv.count == 0 || argv.items[0][0] == '\0')
+		return scar_err_set(
+			err, SCAR_ERR_EXEC,
+			"no command to run: the image has neither Entrypoint nor Cmd, and the event has neither "
+			"\"script\" nor \"cmd_args\"");
+	return scar_list_steal(&argv, ret_argv, err);
+}
+
+/* An event that the kernel would not take as a variable is in the file and on standard input only. */
+static const char *event_variable(const struct scar_buf *event)
+{
+	bool fits = event->len + sizeof "EVENT=" < SCAR_LIMIT_ARG_BYTES;
+
+	return event->len > 0 && fits && !memchr(event->data, 0, event->len) ? event->data : NULL;
+}
+
+static int make_envp(const struct scar_plan_input *input, char ***ret_envp, struct scar_err *err)
+{
+	const struct scar_invocation *invocation = input->invocation;
+	const struct scar_variable variables[] = {
+		{"REQUEST_ID", invocation->request_id},
+		{"AWS_LAMBDA_REQUEST_ID", invocation->request_id},
+		{"_X_AMZN_TRACE_ID", invocation->trace_id},
+		{"TMP_INPUT_DIR", SCAR_GUEST_INPUT},
+		{"TMP_OUTPUT_DIR", SCAR_GUEST_OUTPUT},
+		{"INPUT_FILE_PATH", SCAR_GUEST_EVENT},
+		{"EVENT", event_variable(&invocation->event)},
+		{NULL, NULL},
+	};
+	const struct scar_variables_input sources = {
+		.image = input->image->env,
+		.function = input->config->environment,
+		.home = input->user->home,
+		.invocation = variables,
+	};
+
+	return scar_variables_make(&sources, ret_envp, err);
+}
+
+static int choose_cwd(const struct scar_image_config *image, const char **ret_cwd,
+		      struct scar_err *err)
+{
+	const char *dir = image->working_dir;
+
+	if (!dir || !*dir) {
+		*ret_cwd = "/";
+		return 0;
+	}
+	if (*dir != '/' || strlen(dir) >= SCAR_LIMIT_PATH_BYTES)
+		return scar_err_set(err, SCAR_ERR_IMAGE,
+				    "the image's WorkingDir \"%.200s\" is not an absolute path",
+				    dir);
+	*ret_cwd = dir;
+	return 0;
+}
+
+int scar_plan_make(const struct scar_plan_input *input, struct scar_plan *ret_plan,
+		   struct scar_err *err)
+{
+	scar_plan_auto struct scar_plan plan = {
+		.uid = input->user->uid,
+		.gid = input->user->gid,
+		.groups = input->user->groups,
+		.group_count = input->user->group_count,
+		.binds = {{input->workspace->tmp_path, SCAR_GUEST_TMP, false},
+			  {input->workspace->shm_path, SCAR_GUEST_SHM, false}},
+		.bind_count = 2,
+		.script = choose_script(input),
+		.input = input->job->has_input ? &input->job->input : &input->invocation->event,
+	};
+
+	if (choose_cwd(input->image, &plan.cwd, err) < 0 ||
+	    make_argv(input, plan.script, &plan.argv, err) < 0 ||
+	    make_envp(input, &plan.envp, err) < 0)
+		return -1;
+	*ret_plan = plan;
+	plan.argv = plan.envp = NULL;
+	return 0;
+}
+
+void scar_plan_clear(struct scar_plan *plan)
+{
+	scar_list_free(plan->argv);
+	scar_list_free(plan->envp);
+	*plan = (struct scar_plan){0};
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file plan.h
+ * How one program is started: decided from the image's config, the event's job and the configuration, before anything is done. No
+ * input or output: tests look at plans.
+ *
+ * What runs, the first that there is:
+ *   1. the event's script, with the event's cmd_args as its arguments
+ *   2. the image's Entrypoint with the event's cmd_args in place of Cmd
+ *   3. the configured script (SCAR_SCRIPT)
+ *   4. the image's Entrypoint and Cmd
+ * A script that begins with "#!" (or is an ELF program) is executed itself, any other by the image's /bin/sh. It replaces the
+ * Entrypoint.
+ */
+#ifndef SCAR_INVOKE_PLAN_H
+#define SCAR_INVOKE_PLAN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "invoke/engine/engine.h"
+#include "invoke/user.h"
+#include "runtime/base/buf.h"
+
+struct scar_err;
+struct scar_image_config;
+struct scar_invocation;
+struct scar_invoke_config;
+struct scar_job;
+struct scar_workspace;
+
+#define SCAR_PLAN_BINDS_MAX 2
+
+/** Everything is borrowed until the plan is cleared. */
+struct scar_plan_input {
+	const struct scar_invoke_config *config;
+	const struct scar_image_config *image;
+	const struct scar_invocation *invocation;
+	const struct scar_job *job;
+	const struct scar_user *user;
+	const struct scar_workspace *workspace; /**< its paths only */
+};
+
+struct scar_plan {
+	char **argv; /**< owned */
+	char **envp; /**< owned */
+	const char *cwd;
+	uint32_t uid, gid;
+	const uint32_t *groups;
+	size_t group_count;
+	struct scar_bind binds[SCAR_PLAN_BINDS_MAX];
+	size_t bind_count;
+	const struct scar_buf *script; /**< to be written to SCAR_GUEST_SCRIPT, or NULL */
+	const struct scar_buf *input;  /**< the program's standard input */
+};
+
+/** Fails with SCAR_ERR_EXEC if there is nothing to run, SCAR_ERR_IMAGE for a working directory that is not absolute. */
+int scar_plan_make(const struct scar_plan_input *input, struct scar_plan *ret_plan,
+		   struct scar_err *err);
+void scar_plan_clear(struct scar_plan *plan);
+
+#define scar_plan_auto scar_auto(scar_plan_clear)
+
+#endif
