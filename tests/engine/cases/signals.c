@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Signals that arrive anywhere, also in the middle of a path call, and signals the guest uses itself. */
+#define _GNU_SOURCE
+#include "conform.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/select.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+static volatile sig_atomic_t hits, handler_errors;
+static sigjmp_buf back;
+
+static void count(int sig)
+{
+	struct stat st;
+	int saved = errno;
+
+	(void)sig;
+	hits++;
+	/* A handler may make path calls of its own. */
+	if (stat("/conform", &st) < 0 || access("/no/such", F_OK) == 0)
+		handler_errors++;
+	errno = saved;
+}
+
+static void storm_setup(int flags)
+{
+	struct sigaction action = {.sa_handler = count, .sa_flags = flags};
+	struct itimerval timer = {{0, 500}, {0, 500}};
+
+	hits = handler_errors = 0;
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+static void storm_stop(void)
+{
+	struct itimerval none = {{0, 0}, {0, 0}};
+
+	setitimer(ITIMER_REAL, &none, NULL);
+	signal(SIGALRM, SIG_DFL);
+	alarm(20);
+}
+
+static int path_calls(int rounds)
+{
+	int errors = 0;
+
+	for (int i = 0; i < rounds; i++) {
+		struct stat st;
+		char name[32], cwd[256];
+		snprintf(name, sizeof(name), "f%d", i % 10);
+		int fd = open(name, O_CREAT | O_RDWR | O_CLOEXEC, 0644);
+		if (fd < 0 || stat(name, &st) < 0 || fstat(fd, &st) < 0 || !getcwd(cwd, sizeof(cwd)) || strncmp(cwd, "/conform/", 9) != 0)
+			errors++;
+		close(fd);
+		if (stat("/no/such/name", &st) == 0 || errno != ENOENT)
+			errors++;
+	}
+	return errors;
+}
+
+static void storm(void)
+{
+	storm_setup(SA_RESTART);
+	int errors = path_calls(3000);
+	storm_stop();
+	see("calls under a storm of signals: %d errors, %d in handlers, signals came %d", errors, (int)handler_errors, hits > 10);
+}
+
+static void alternate_stack(void)
+{
+	stack_t stack = {.ss_sp = malloc(65536), .ss_size = 65536};
+
+	see_ok("sigaltstack", sigaltstack(&stack, NULL));
+	storm_setup(SA_RESTART | SA_ONSTACK);
+	int errors = path_calls(3000);
+	storm_stop();
+	see("on an alternate stack: %d errors, %d in handlers, signals came %d", errors, (int)handler_errors, hits > 10);
+}
+
+static void jump(int sig)
+{
+	(void)sig;
+	hits++;
+	siglongjmp(back, 1);
+}
+
+static void jump_out(void)
+{
+	struct sigaction action = {.sa_handler = jump};
+
+	sigaction(SIGUSR1, &action, NULL);
+	hits = 0;
+	for (int i = 0; i < 300; i++)
+		if (sigsetjmp(back, 1) == 0) {
+			raise(SIGUSR1);
+			see("not reached");
+		}
+	see("jumped %d times", (int)hits);
+	struct sigaction alarm_action = {.sa_handler = jump, .sa_flags = SA_NODEFER};
+	sigaction(SIGALRM, &alarm_action, NULL);
+	for (int i = 0; i < 200; i++) {
+		struct itimerval once = {{0, 0}, {0, 200 + i}};
+		if (sigsetjmp(back, 1) == 0) {
+			setitimer(ITIMER_REAL, &once, NULL);
+			for (;;)
+				path_calls(1);
+		}
+	}
+	storm_stop();
+	see("jumped out of path calls, %d in all", (int)hits);
+	see("paths still work: %d errors", path_calls(10));
+}
+
+static void ignore(int sig)
+{
+	(void)sig;
+	hits++;
+}
+
+static void interrupted(void)
+{
+	struct sigaction action = {.sa_handler = ignore};
+	struct itimerval once = {{0, 0}, {0, 30000}};
+	char byte;
+	int ends[2];
+
+	pipe(ends);
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &once, NULL);
+	see("read: %s", read(ends[0], &byte, 1) < 0 ? errno_name(errno) : "ok");
+	setitimer(ITIMER_REAL, &once, NULL);
+	see("poll: %s", poll(NULL, 0, 5000) < 0 ? errno_name(errno) : "ok");
+	setitimer(ITIMER_REAL, &once, NULL);
+	see("nanosleep: %s", nanosleep(&(struct timespec){5, 0}, NULL) < 0 ? errno_name(errno) : "ok");
+	mkfifo("fifo", 0644);
+	setitimer(ITIMER_REAL, &once, NULL);
+	see("open of a fifo: %s", open("fifo", O_RDONLY) < 0 ? errno_name(errno) : "ok");
+	sigset_t all;
+	sigfillset(&all);
+	sigdelset(&all, SIGALRM);
+	setitimer(ITIMER_REAL, &once, NULL);
+	see("sigsuspend: %s", sigsuspend(&all) < 0 ? errno_name(errno) : "ok");
+	setitimer(ITIMER_REAL, &once, NULL);
+	see("pselect: %s", pselect(0, NULL, NULL, NULL, &(struct timespec){5, 0}, &all) < 0 ? errno_name(errno) : "ok");
+	setitimer(ITIMER_REAL, &once, NULL);
+	see("waitpid: %s", waitpid(-1, NULL, 0) < 0 ? errno_name(errno) : "ok");
+	action.sa_flags = SA_RESTART;
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &once, NULL);
+	pid_t pid = fork();
+	if (pid == 0) {
+		usleep(100000);
+		write(ends[1], "r", 1);
+		_exit(0);
+	}
+	see("read with SA_RESTART: %s", read(ends[0], &byte, 1) < 0 ? errno_name(errno) : "ok");
+	see_child("writer", pid);
+	storm_stop();
+}
+
+static void on_fault(int sig, siginfo_t *info, void *context)
+{
+	ucontext_t *uc = context;
+
+	(void)uc;
+	hits++;
+	if (hits < 3)
+		see("signal %d code %d at null %d", sig, info->si_code, info->si_addr == NULL);
+	siglongjmp(back, sig);
+}
+
+static void faults(void)
+{
+	struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER}, old;
+
+	hits = 0;
+	sigaction(SIGSEGV, &action, NULL);
+	sigaction(SIGILL, &action, NULL);
+	see_ok("read back", sigaction(SIGILL, NULL, &old));
+	see("the handler of SIGILL is ours: %d, flags %d", old.sa_sigaction == on_fault, (old.sa_flags & SA_SIGINFO) != 0);
+	int sig = sigsetjmp(back, 1);
+	if (sig == 0)
+		*(volatile int *)NULL = 1;
+	see("caught %d", sig);
+	sig = sigsetjmp(back, 1);
+	if (sig == 0)
+#if defined(__x86_64__)
+		__asm__ volatile("ud2");
+#else
+		__builtin_trap();
+#endif
+	see("caught %d", sig);
+	struct stat st;
+	see_result("stat of a bad pointer", stat((const char *)8, &st));
+	see_result("open of a bad pointer", open((const char *)-4096, O_RDONLY));
+	pid_t pid = fork();
+	if (pid == 0) {
+		signal(SIGILL, SIG_DFL);
+		__asm__ volatile(".byte 0x0f, 0x0b");
+		_exit(1);
+	}
+	see_child("SIGILL by default", pid);
+	pid = fork();
+	if (pid == 0) {
+		signal(SIGSEGV, SIG_DFL);
+		*(volatile int *)NULL = 1;
+		_exit(1);
+	}
+	see_child("SIGSEGV by default", pid);
+	pid = fork();
+	if (pid == 0)
+		abort();
+	see_child("abort", pid);
+}
+
+static void masks(void)
+{
+	sigset_t set, old;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGILL);
+	see_ok("block", sigprocmask(SIG_BLOCK, &set, NULL));
+	sigprocmask(SIG_BLOCK, NULL, &old);
+	see("blocked: USR1 %d ILL %d", sigismember(&old, SIGUSR1), sigismember(&old, SIGILL));
+	struct sigaction action = {.sa_handler = ignore};
+	hits = 0;
+	sigaction(SIGUSR1, &action, NULL);
+	raise(SIGUSR1);
+	see("while blocked: %d", (int)hits);
+	sigpending(&old);
+	see("pending %d", sigismember(&old, SIGUSR1));
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	see("after: %d", (int)hits);
+	signal(SIGUSR2, SIG_IGN);
+	see_exec("ignored signals stay over exec", "/bin/sh", (char *[]){"sh", "-c", "kill -USR2 $$; exit 4", NULL}, (char *[]){NULL});
+}
+
+CONFORM_GROUP(signals, {"signal_storm", storm}, {"signal_altstack", alternate_stack}, {"signal_longjmp", jump_out},
+	      {"signal_interrupted", interrupted}, {"signal_faults", faults}, {"signal_masks", masks});

@@ -1,0 +1,182 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the conformance cases natively and through an engine, and compares case by case.
+
+The native run, in a real chroot as root, is the truth. A case passes when the engine's output is the same
+line for line. Settings are named <engine>[+trap][+jail|+jail414], e.g. "rewrite+jail".
+The last line is "N passed, N failed, N skipped".
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+CASES = Path(__file__).parent / "cases"
+CANARY = Path("/scar-canary-of-the-host")
+APPLETS = ("sh", "ls", "id", "cat", "echo")
+LIBRARIES = (
+    "/lib64/ld-linux-x86-64.so.2",
+    "/lib/x86_64-linux-gnu/libc.so.6",
+    "/lib/x86_64-linux-gnu/libgcc_s.so.1",
+)
+SECONDS = 300
+
+# Where an unprivileged engine in Lambda cannot answer as root in a chroot does, and why. Shown as skipped, never hidden.
+KNOWN: dict[str, str] = {}
+
+
+def build(work: Path) -> dict[str, Path]:
+    """Compiles the cases against two C libraries."""
+    sources = sorted(str(p) for p in CASES.glob("*.c"))
+    flags = ["-std=gnu17", "-O1", "-w"]
+    headers = ROOT / "build/third-party/kernel-headers/include"
+    programs = {
+        "glibc": ["gcc", *flags, "-o", str(work / "conform-glibc"), *sources, "-lpthread"],
+        "musl": ["musl-gcc", "-static", "-isystem", str(headers), *flags, "-o", str(work / "conform-musl"), *sources],
+    }
+    for command in programs.values():
+        subprocess.run(command, check=True)
+    return {name: work / f"conform-{name}" for name in programs}
+
+
+def make_rootfs(path: Path, programs: dict[str, Path]) -> None:
+    """A guest with a shell, a dynamic C library and the cases, and nothing else."""
+    for name in ("bin", "lib64", "lib/x86_64-linux-gnu", "usr/bin", "etc", "proc", "sys", "dev", "tmp"):
+        (path / name).mkdir(parents=True)
+    shutil.copy2("/bin/busybox", path / "bin/busybox")
+    for applet in APPLETS:
+        (path / "bin" / applet).symlink_to("busybox")
+    for library in LIBRARIES:
+        shutil.copy2(library, path / library[1:])
+    for program in programs.values():
+        shutil.copy2(program, path / "bin" / program.name)
+    path.chmod(0o755)
+
+
+def split(output: str) -> dict[str, list[str]]:
+    """Output by case; what stands before the first case belongs to ''."""
+    cases: dict[str, list[str]] = {"": []}
+    name = ""
+    for line in output.splitlines():
+        if line.startswith("== "):
+            name = line[3:]
+            cases[name] = []
+        else:
+            cases[name].append(line)
+    return cases
+
+
+def run(command: list[str], env: dict[str, str]) -> str:
+    """Standard output and error of a run, whatever its exit status."""
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env, timeout=SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired as late:
+        return (late.output or b"").decode(errors="replace") + f"\nno end after {SECONDS} s"
+    return done.stdout.decode(errors="replace")
+
+
+def run_native(rootfs: Path, program: str, wanted: list[str]) -> str:
+    """In a chroot, with own mounts that end with it."""
+    script = (
+        'mount --make-rprivate / && mount --rbind /dev "$1/dev" && mount -t proc proc "$1/proc" && '
+        'mount --rbind /sys "$1/sys" && root="$1" && shift && exec env -i PATH=/bin chroot "$root" "$@"'
+    )
+    command = ["unshare", "--mount", "--pid", "--fork", "sh", "-c", script, "sh", str(rootfs), program, *wanted]
+    return run(command, dict(os.environ))
+
+
+def run_engine(setting: str, rootfs: Path, state: Path, program: str, wanted: list[str]) -> str:
+    """Through build/engine-run, in the test's jail where the setting asks for it."""
+    engine, *extras = setting.split("+")
+    env = {"PATH": "/bin"}
+    if "trap" in extras:
+        env["SCAR_REWRITE_TACTIC"] = "trap"
+    command = [str(ROOT / "build/engine-run"), engine, str(rootfs), str(state), program, *wanted]
+    if "jail" in extras:
+        command = [str(ROOT / "build/engine-jail"), *command]
+    if "jail414" in extras:
+        command, env["JAIL_KERNEL"] = [str(ROOT / "build/engine-jail"), *command], "4.14"
+    if any(extra.startswith("jail") for extra in extras):
+        for path in (rootfs, state):
+            subprocess.run(["chown", "-Rh", "993:990", str(path)], check=True)
+    return run(command, env)
+
+
+def compare(setting: str, libc: str, native: dict[str, list[str]], engine: dict[str, list[str]], verbose: bool) -> dict[str, int]:
+    """Prints one line a case."""
+    counts = {"passed": 0, "failed": 0, "skipped": 0}
+    for name in native:
+        if not name:
+            continue
+        got = engine.get(name, ["(the case did not run)"])
+        label = f"{setting} {libc} {name}"
+        if got == native[name]:
+            counts["passed"] += 1
+        elif name in KNOWN:
+            counts["skipped"] += 1
+            print(f"SKIP {label}: {KNOWN[name]}")
+        else:
+            counts["failed"] += 1
+            print(f"FAIL {label}")
+            lines = list(difflib.unified_diff(native[name], got, "native", setting, lineterm="", n=0))[2:]
+            for line in lines if verbose else lines[:12]:
+                print(f"     {line}")
+    return counts
+
+
+def main() -> int:
+    """See the module's text."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("settings", nargs="*", default=["rewrite", "rewrite+jail", "rewrite+jail414"])
+    parser.add_argument("--case", action="append", default=[], help="only this case")
+    parser.add_argument("--verbose", action="store_true")
+    parser.add_argument("--libc", choices=("glibc", "musl"))
+    options = parser.parse_args()
+    total = {"passed": 0, "failed": 0, "skipped": 0}
+    if os.geteuid() != 0:
+        print("SKIP conformance: the native run needs root")
+        print("0 passed, %d failed, %d skipped" % ((1, 0) if os.environ.get("SCAR_MUST_WORK") else (0, 1)))
+        return 1 if os.environ.get("SCAR_MUST_WORK") else 0
+    os.umask(0o022)
+    with tempfile.TemporaryDirectory(prefix="scar-conform-", dir="/dev/shm") as name:
+        work = Path(name)
+        work.chmod(0o755)
+        programs = build(work)
+        CANARY.touch()
+        try:
+            for libc in programs:
+                if options.libc not in (None, libc):
+                    continue
+                program = f"/bin/conform-{libc}"
+                native_root = work / f"native-{libc}"
+                make_rootfs(native_root, programs)
+                native = split("".join(run_native(native_root, program, [c]) for c in options.case) or run_native(native_root, program, []))
+                for setting in options.settings:
+                    root, state = work / f"{setting}-{libc}", work / f"state-{setting}-{libc}"
+                    make_rootfs(root, programs)
+                    state.mkdir(mode=0o700)
+                    output = "".join(run_engine(setting, root, state, program, [c]) for c in options.case) or run_engine(
+                        setting, root, state, program, []
+                    )
+                    counts = compare(setting, libc, native, split(output), options.verbose)
+                    print(f"{setting} {libc}: {counts}")
+                    for key, value in counts.items():
+                        total[key] += value
+        finally:
+            CANARY.unlink()
+    print("{passed} passed, {failed} failed, {skipped} skipped".format(**total))
+    return 1 if total["failed"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
