@@ -15,6 +15,13 @@
 static char *const environment[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 				    "HOME=/root", "LC_ALL=C", "TERM=dumb", NULL};
 
+static volatile pid_t group;
+
+static void pass_on(int sig)
+{
+	kill(-group, sig == SIGTERM ? SIGKILL : sig);
+}
+
 static int fail(const struct scar_err *err)
 {
 	fprintf(stderr, "engine_run: [%s] %s (errno %d)\n", scar_err_info(err->kind)->name, err->msg, err->errnum);
@@ -44,8 +51,12 @@ int main(int argc, char **argv)
 	spec.rootfs = argv[1];
 	spec.state_dir = argv[2];
 	spec.argv = argv + 3;
-	if (scar_engine_choose(argv[0], &ops, &err) || ops->start(&spec, &process, &err) ||
-	    scar_process_wait(&process, -1, &status, &err))
+	if (scar_engine_choose(argv[0], &ops, &err) || ops->start(&spec, &process, &err))
+		return fail(&err);
+	group = process.pid;
+	signal(SIGTERM, pass_on);
+	signal(SIGINT, pass_on);
+	if (scar_process_wait(&process, -1, &status, &err))
 		return fail(&err);
 	if (status.exited)
 		return status.code;

@@ -10,7 +10,9 @@
 #include <unistd.h>
 
 #include "invoke/engine/engines.h"
-#include "invoke/engine/rewrite/prepare.h"
+#include "invoke/engine/prepare.h"
+#include "invoke/engine/rewrite/config.h"
+#include "invoke/engine/rewrite/handover.h"
 #include "invoke/engine/spawn.h"
 #include "runtime/base/cleanup.h"
 #include "runtime/base/err.h"
@@ -84,7 +86,10 @@ static int install_loader(const char *path, struct scar_err *err)
 }
 
 struct start {
-	struct scar_prepared *prepared;
+	struct scar_prepared prepared;
+	char loader[PATH_MAX];
+	char exe[64];                                            /* environment entry */
+	char config[sizeof(SCAR_HANDOVER_CONFIG) + SCAR_GUEST_TEXT_MAX]; /* likewise */
 	char **argv, **envp;
 };
 
@@ -126,41 +131,58 @@ static void in_child(const struct scar_engine_spec *spec, void *ctx)
 	const struct start *s = ctx;
 
 	(void)spec;
-	if (chdir(s->prepared->cwd))
-		scar_spawn_fail(true, errno, s->prepared->cwd, "cannot enter the working directory");
-	execve(s->prepared->loader, s->argv, s->envp);
-	scar_spawn_fail(true, errno, s->prepared->loader, "cannot execute the loader");
+	if (chdir(s->prepared.cwd_host))
+		scar_spawn_fail(true, errno, s->prepared.cwd, "cannot enter the working directory");
+	execve(s->loader, s->argv, s->envp);
+	scar_spawn_fail(true, errno, s->loader, "cannot execute the loader");
 }
 
-static int start_prepared(struct scar_prepared *p, const struct scar_engine_spec *spec,
-			  struct scar_process *ret_process, struct scar_err *err)
+/* Loader, cache directory and what the loader is told. */
+static int make_state(struct start *s, struct scar_err *err)
 {
-	char exe[64];
-	scar_free_auto char **argv = make_argv(spec, p->program);
-	scar_free_auto char **envp = make_envp(spec, exe, p->config);
-	struct start start = {.prepared = p, .argv = argv, .envp = envp};
+	const size_t prefix = strlen(SCAR_HANDOVER_CONFIG);
+	char texts[PATH_MAX + 8];
+	int n = snprintf(s->loader, sizeof(s->loader), "%s" SCAR_HANDOVER_LOADER, s->prepared.state_dir);
 
-	if (!argv || !envp)
+	snprintf(texts, sizeof(texts), "%s" SCAR_HANDOVER_TEXTS, s->prepared.state_dir);
+	if (n < 0 || n >= (int)sizeof(s->loader))
+		return scar_err_set(err, SCAR_ERR_LIMIT, "the state directory's path is too long");
+	if (mkdir(texts, 0700) && errno != EEXIST)
+		return scar_err_errno(err, errno, "cannot make %s", texts);
+	s->prepared.guest.flags = scar_rewrite_flags();
+	memcpy(s->config, SCAR_HANDOVER_CONFIG, prefix);
+	snprintf(s->exe, sizeof(s->exe), SCAR_HANDOVER_EXE "%d!", SCAR_SPAWN_STATUS_FD);
+	if (scar_guest_encode(&s->prepared.guest, s->config + prefix, sizeof(s->config) - prefix) < 0)
+		return scar_err_set(err, SCAR_ERR_LIMIT, "too many or too long binds");
+	return install_loader(s->loader, err);
+}
+
+static int start_with(struct start *s, const struct scar_engine_spec *spec,
+		      struct scar_process *ret_process, struct scar_err *err)
+{
+	if (scar_prepare(&s->prepared, spec, err) || make_state(s, err))
+		return -1;
+	s->argv = make_argv(spec, s->prepared.program);
+	s->envp = make_envp(spec, s->exe, s->config);
+	if (!s->argv || !s->envp)
 		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
-	snprintf(exe, sizeof(exe), SCAR_HANDOVER_EXE "%d!", SCAR_SPAWN_STATUS_FD);
-	return scar_spawn(spec, in_child, &start, ret_process, err);
+	return scar_spawn(spec, in_child, s, ret_process, err);
 }
 
 static int start(const struct scar_engine_spec *spec, struct scar_process *ret_process,
 		 struct scar_err *err)
 {
-	struct scar_prepared *p = malloc(sizeof(*p));
+	struct start *s = calloc(1, sizeof(*s));
 	int ret;
 
-	if (!p)
+	if (!s)
 		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
-	ret = scar_prepare(p, spec, err);
-	if (ret == 0)
-		ret = install_loader(p->loader, err);
-	if (ret == 0)
-		ret = start_prepared(p, spec, ret_process, err);
-	scar_prepared_clear(p);
-	free(p);
+	s->prepared.guest.root_fd = -1;
+	ret = start_with(s, spec, ret_process, err);
+	scar_prepared_clear(&s->prepared);
+	free(s->argv);
+	free(s->envp);
+	free(s);
 	return ret;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "invoke/engine/rewrite/prepare.h"
+#include "invoke/engine/prepare.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "invoke/engine/guest/path.h"
-#include "invoke/engine/rewrite/config.h"
 #include "runtime/base/cleanup.h"
 #include "runtime/base/err.h"
 
@@ -104,7 +103,7 @@ static void make_mount_point(const struct scar_guest *guest, const char *host, c
 	parent[slash] = '\0';
 	if (slash && make_guest_dir(guest, parent, 0755))
 		return;
-	if (scar_path_resolve(&ctx, AT_FDCWD, path, SCAR_PATH_NOFOLLOW, where) == 0) {
+	if (scar_path_resolve(&ctx, AT_FDCWD, path, SCAR_PATH_FOLLOW, where) == 0) {
 		scar_fd_auto int fd =
 			openat(where->dir_fd, where->path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644);
 
@@ -242,8 +241,9 @@ static int set_cwd(struct scar_prepared *p, const struct scar_engine_spec *spec,
 	ret = scar_path_resolve(&ctx, AT_FDCWD, cwd, SCAR_PATH_FOLLOW, where);
 	if (ret)
 		return scar_err_errno(err, -ret, "working directory %s", cwd);
-	scar_path_to_host(&p->guest, where->guest, p->cwd);
-	if (access(p->cwd, X_OK))
+	memcpy(p->cwd, where->guest_len ? where->guest : "/", where->guest_len ? where->guest_len + 1 : 2);
+	scar_path_to_host(&p->guest, where->guest, p->cwd_host);
+	if (access(p->cwd_host, X_OK))
 		return scar_err_errno(err, errno, "working directory %s", cwd);
 	return 0;
 }
@@ -251,21 +251,15 @@ static int set_cwd(struct scar_prepared *p, const struct scar_engine_spec *spec,
 static int set_paths(struct scar_prepared *p, const struct scar_engine_spec *spec,
 		     struct scar_err *err)
 {
-	int n;
-
 	if (!realpath(spec->rootfs, p->root))
 		return scar_err_errno(err, errno, "rootfs %s", spec->rootfs);
 	if (!realpath(spec->state_dir, p->state_dir))
 		return scar_err_errno(err, errno, "state directory %s", spec->state_dir);
 	if (strlen(p->root) >= SCAR_GUEST_ROOT_MAX || strlen(p->state_dir) >= SCAR_GUEST_ROOT_MAX)
 		return scar_err_set(err, SCAR_ERR_LIMIT, "the path of the rootfs is too long");
-	n = snprintf(p->loader, sizeof(p->loader), "%s" SCAR_HANDOVER_LOADER, p->state_dir);
-	if (n < 0 || n >= (int)sizeof(p->loader))
-		return scar_err_set(err, SCAR_ERR_LIMIT, "the state directory's path is too long");
 	p->guest.root = p->root;
 	p->guest.root_len = strlen(p->root);
 	p->guest.state_dir = p->state_dir;
-	p->guest.flags = scar_rewrite_flags();
 	p->guest.root_fd = open(p->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (p->guest.root_fd < 0)
 		return scar_err_errno(err, errno, "rootfs %s", p->root);
@@ -275,21 +269,12 @@ static int set_paths(struct scar_prepared *p, const struct scar_engine_spec *spe
 int scar_prepare(struct scar_prepared *p, const struct scar_engine_spec *spec,
 		 struct scar_err *err)
 {
-	const size_t prefix = strlen(SCAR_HANDOVER_CONFIG);
-	char texts[PATH_MAX];
-
 	memset(p, 0, sizeof(*p));
 	p->guest.root_fd = -1;
-	if (set_paths(p, spec, err) ||
-	    make_state_dir(p->state_dir, &SCAR_HANDOVER_TEXTS[1], 0700, texts, err))
+	if (set_paths(p, spec, err))
 		return -1;
 	set_identity(&p->guest, spec);
-	if (add_binds(p, spec, err) || set_cwd(p, spec, err) || find_program(p, spec, err))
-		return -1;
-	memcpy(p->config, SCAR_HANDOVER_CONFIG, prefix);
-	if (scar_guest_encode(&p->guest, p->config + prefix, sizeof(p->config) - prefix) < 0)
-		return scar_err_set(err, SCAR_ERR_LIMIT, "too many or too long binds");
-	return 0;
+	return add_binds(p, spec, err) || set_cwd(p, spec, err) || find_program(p, spec, err) ? -1 : 0;
 }
 
 void scar_prepared_clear(struct scar_prepared *p)

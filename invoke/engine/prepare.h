@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file prepare.h
- * From an engine spec to all that the loader must be told: binds with their mount points,
- * identity, the program found in PATH, the working directory.
+ * From an engine spec to what every engine needs: binds with their mount points, identity, the
+ * program found in PATH, the working directory.
  */
-#ifndef SCAR_INVOKE_ENGINE_REWRITE_PREPARE_H
-#define SCAR_INVOKE_ENGINE_REWRITE_PREPARE_H
+#ifndef SCAR_INVOKE_ENGINE_PREPARE_H
+#define SCAR_INVOKE_ENGINE_PREPARE_H
 
 #include <limits.h>
 
 #include "invoke/engine/engine.h"
 #include "invoke/engine/guest/config.h"
-#include "invoke/engine/rewrite/handover.h"
 
 struct scar_err;
 
@@ -22,9 +21,8 @@ struct scar_prepared {
 	char *hosts[SCAR_GUEST_BINDS_MAX]; /**< resolved host paths of the binds; owned */
 	size_t host_count;
 	char program[SCAR_GUEST_PATH_MAX]; /**< guest path of argv[0] */
-	char cwd[SCAR_GUEST_ROOT_MAX + SCAR_GUEST_PATH_MAX]; /**< host path */
-	char loader[PATH_MAX];
-	char config[sizeof(SCAR_HANDOVER_CONFIG) + SCAR_GUEST_TEXT_MAX]; /**< environment entry */
+	char cwd[SCAR_GUEST_PATH_MAX];     /**< guest path */
+	char cwd_host[SCAR_GUEST_ROOT_MAX + SCAR_GUEST_PATH_MAX];
 };
 
 /** Fills *p, making directories in the state directory and the rootfs where needed. */
