@@ -32,6 +32,9 @@ static int peek_line(struct scar_http1 *conn, size_t max_len, int64_t deadline_u
 		size_t len = end ? (size_t)(end - text) : ready;
 		int n;
 
+		/* A CR may be half of the line end. */
+		if (!end && ready > 0 && text[ready - 1] == '\r')
+			len--;
 		if (len > max_len)
 			return scar_err_set(err, SCAR_ERR_LIMIT,
 					    "HTTP: line of more than %zu bytes", max_len);
