@@ -204,7 +204,8 @@ static CURLcode set_connection(CURL *easy, const struct scar_http_transfer *tran
 	SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	SET(CURLOPT_NOSIGNAL, 1L);
 	SET(CURLOPT_TCP_KEEPALIVE, 1L);
-	SET(CURLOPT_BUFFERSIZE, RECEIVE_BYTES);
+	/* Refused where a transfer that ended early (a name not resolved) has left its buffer behind; that one serves as well. */
+	(void)curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BYTES);
 	SET(CURLOPT_CONNECTTIMEOUT_MS,
 	    (long)(req->connect_timeout_ms > 0 ? req->connect_timeout_ms : CONNECT_TIMEOUT_MS));
 	if (req->total_timeout_ms > 0)
