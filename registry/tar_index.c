@@ -429,6 +429,8 @@ void scar_tar_index_clear(struct scar_tar_index *index)
 const struct scar_tar_member *scar_tar_index_find(const struct scar_tar_index *index,
 						  const char *name)
 {
+	while (*name == '/' || strncmp(name, "./", 2) == 0)
+		name += *name == '/' ? 1 : 2;
 	for (unsigned links = 0; links <= LINKS_MAX; links++) {
 		const struct scar_tar_member *found = NULL;
 

@@ -34,7 +34,7 @@ struct scar_tar_index {
  */
 int scar_tar_index_read(int fd, struct scar_tar_index *ret_index, struct scar_err *err);
 void scar_tar_index_clear(struct scar_tar_index *index);
-/** The regular file of that name, through links; the last of several. NULL if there is none. Borrowed. */
+/** The regular file of that name (leading "/" and "./" do not count), through links; the last of several. NULL if there is none. Borrowed. */
 const struct scar_tar_member *scar_tar_index_find(const struct scar_tar_index *index,
 						  const char *name);
 
