@@ -88,7 +88,7 @@ const char *scar_where_flat(const struct scar_guest *guest, const struct scar_wh
 {
 	struct scar_text t = scar_text_of(buf, SCAR_GUEST_PATH_MAX);
 
-	if (where->path[0] == '/')
+	if (where->path[0] == '/' || where->dir_fd == AT_FDCWD)
 		return where->path;
 	if (guest->root_len + 1 + strlen(where->path) < SCAR_GUEST_PATH_MAX) {
 		scar_text_put(&t, guest->root, guest->root_len);
@@ -357,7 +357,8 @@ static int walk(struct walk *w, enum scar_path_follow follow)
 		/* "x/" and "x/." must be a directory, so a link there is followed. */
 		w->slash = !*w->next && (*end == '/' || (end - name == 1 && *name == '.'));
 		ret = step(w, name, (size_t)(end - name),
-			   !*w->next && !w->slash && follow == SCAR_PATH_NOFOLLOW);
+			   !*w->next && (follow == SCAR_PATH_PARENT ||
+					 (!w->slash && follow == SCAR_PATH_NOFOLLOW)));
 		if (ret < 0)
 			return ret;
 	}

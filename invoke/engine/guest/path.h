@@ -21,8 +21,9 @@
 #include "invoke/engine/guest/config.h"
 
 enum scar_path_follow {
-	SCAR_PATH_NOFOLLOW = 0,
+	SCAR_PATH_NOFOLLOW = 0, /**< but "link/" means the directory */
 	SCAR_PATH_FOLLOW = 1,
+	SCAR_PATH_PARENT = 2, /**< as calls that make or remove a name: "link/" is the link */
 };
 
 /** Where a guest path leads. */

@@ -31,7 +31,7 @@ int scar_shebang_parse(char *head, size_t len, struct scar_shebang *ret_line)
 	for (at = name; *at && !is_blank(*at); at++)
 		;
 	/* A name that runs to the end of what was read may be the front of a longer one. */
-	if (cut && !*at && (size_t)(end - head) == len)
+	if (cut && !*at && len >= SCAR_SHEBANG_BYTES && (size_t)(end - head) == len)
 		return -ENOEXEC;
 	ret_line->argument = NULL;
 	if (*at) {

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/** What is read of a script's first line, as the kernel (BINPRM_BUF_SIZE). */
+#define SCAR_SHEBANG_BYTES 256
 /** Interpreters of interpreters, as the kernel allows. */
 #define SCAR_SHEBANG_DEPTH_MAX 5
 

@@ -66,7 +66,7 @@ static bool open_fast(int dir_fd, const char *path, const struct open_how *how, 
 	return ret >= 0 || ret == -ENOENT || ret == -EACCES || ret == -EEXIST || ret == -EINTR;
 }
 
-static long open_how(int dir_fd, const char *path, struct open_how *how)
+static long open_how(int dir_fd, const char *path, struct open_how *how, bool strict)
 {
 	struct scar_where where;
 	long ret;
@@ -82,6 +82,9 @@ static long open_how(int dir_fd, const char *path, struct open_how *how)
 		return ret;
 	if (where.read_only && opens_for_writing(how->flags))
 		return -EROFS;
+	/* Of openat2(2) the guest expects that unknown flags are refused. */
+	if (strict)
+		return scar_sys(SCAR_NR_openat2, where.dir_fd, where.path, how, sizeof(*how));
 	ret = scar_sys(__NR_openat, where.dir_fd, where.path, how->flags, how->mode);
 	if (scar_root_was_lost(ret, &where))
 		ret = scar_sys(__NR_openat, scar_loader.guest.root_fd, where.path, how->flags, how->mode);
@@ -94,7 +97,7 @@ static long open_plain(int dir_fd, const char *path, long flags, long mode)
 
 	if (flags & (O_CREAT | (O_TMPFILE & ~O_DIRECTORY)))
 		how.mode = (uint64_t)mode & 07777;
-	return open_how(dir_fd, path, &how);
+	return open_how(dir_fd, path, &how, false);
 }
 
 /* openat2(2) by the guest itself: its own restrictions are the kernel's to enforce. */
@@ -111,13 +114,15 @@ static long open_restricted(int dir_fd, const char *path, const struct open_how 
 	how = *guest;
 	if (how.resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT))
 		return scar_sys(SCAR_NR_openat2, dir_fd, path, &how, sizeof(how));
-	if (how.resolve & (RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV)) {
+	if ((how.resolve & (RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV)) &&
+	    scar_path_is_plain(&scar_loader.guest, path)) {
+		while (*path == '/' && path[1] == '/')
+			path++;
 		how.resolve |= RESOLVE_IN_ROOT;
 		return scar_sys(SCAR_NR_openat2, *path == '/' ? scar_loader.guest.root_fd : dir_fd, path,
 				&how, sizeof(how));
 	}
-	how.resolve = 0;
-	return open_how(dir_fd, path, &how);
+	return open_how(dir_fd, path, &how, true);
 }
 
 long scar_call_open(struct scar_regs *r)
@@ -235,8 +240,9 @@ long scar_call_access(struct scar_regs *r)
 		return -EFAULT;
 	if (!*path && (flags & AT_EMPTY_PATH_))
 		return scar_sys(SCAR_NR_faccessat2, dir_fd, path, mode, flags);
-	ret = scar_resolve(dir_fd, path,
-			   flags & AT_SYMLINK_NOFOLLOW_ ? SCAR_PATH_NOFOLLOW : SCAR_PATH_FOLLOW, &where);
+	ret = scar_resolve_near(dir_fd, path,
+				flags & AT_SYMLINK_NOFOLLOW_ ? SCAR_PATH_NOFOLLOW : SCAR_PATH_FOLLOW,
+				&where);
 	if (ret)
 		return ret;
 	if (where.read_only && (mode & 2))

@@ -81,7 +81,7 @@ static long translate(const struct sockaddr_un *addr, long len, bool creates, st
 	path[n] = '\0';
 	ret_name->parent_fd = -1;
 	ret_name->addr.sun_family = AF_UNIX_;
-	ret = scar_resolve(AT_FDCWD, path, creates ? SCAR_PATH_NOFOLLOW : SCAR_PATH_FOLLOW, &where);
+	ret = scar_resolve_near(AT_FDCWD, path, creates ? SCAR_PATH_PARENT : SCAR_PATH_FOLLOW, &where);
 	if (ret)
 		return ret;
 	if (creates && where.read_only)

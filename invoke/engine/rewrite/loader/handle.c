@@ -38,22 +38,10 @@ bool scar_root_was_lost(long result, const struct scar_where *where)
 	return scar_root_reopen() == 0;
 }
 
-static bool follows(const struct scar_call_path *p, long flags)
-{
-	switch ((enum scar_call_follow)p->follow) {
-	case SCAR_FOLLOW_NEVER: return false;
-	case SCAR_FOLLOW_ALWAYS: return true;
-	case SCAR_FOLLOW_UNLESS_AT: return !(flags & AT_SYMLINK_NOFOLLOW_);
-	case SCAR_FOLLOW_IF_AT: return flags & AT_SYMLINK_FOLLOW_;
-	case SCAR_FOLLOW_UNLESS_WATCH: return !(flags & IN_DONT_FOLLOW_);
-	}
-	return true;
-}
-
 /* One name in the directory at hand, itself meant: the kernel finds it without our help. */
 static bool is_near(const char *path)
 {
-	if (path[0] == '/')
+	if (path[0] == '/' || !path[0])
 		return false;
 	for (const char *at = path; *at; at++)
 		if (*at == '/')
@@ -69,6 +57,42 @@ static bool has_read_only_binds(void)
 	return false;
 }
 
+long scar_resolve_near(int dir_fd, const char *path, enum scar_path_follow follow,
+		       struct scar_where *ret_where)
+{
+	long ret;
+	char byte;
+
+	if (!is_near(path) || has_read_only_binds())
+		return scar_resolve(dir_fd, path, follow, ret_where);
+	if (follow == SCAR_PATH_FOLLOW) {
+		ret = scar_sys(__NR_readlinkat, dir_fd, path, &byte, 1);
+		if (ret != -EINVAL)
+			return scar_resolve(dir_fd, path, follow, ret_where);
+	}
+	ret_where->dir_fd = dir_fd;
+	ret_where->path = path;
+	ret_where->read_only = ret_where->magic = false;
+	ret_where->bind_flags = 0;
+	return 0;
+}
+
+static enum scar_path_follow follows(const struct scar_call_path *p, long flags)
+{
+	switch ((enum scar_call_follow)p->follow) {
+	case SCAR_FOLLOW_NEVER: return SCAR_PATH_NOFOLLOW;
+	case SCAR_FOLLOW_PARENT: return SCAR_PATH_PARENT;
+	case SCAR_FOLLOW_ALWAYS: return SCAR_PATH_FOLLOW;
+	case SCAR_FOLLOW_UNLESS_AT:
+		return flags & AT_SYMLINK_NOFOLLOW_ ? SCAR_PATH_NOFOLLOW : SCAR_PATH_FOLLOW;
+	case SCAR_FOLLOW_IF_AT:
+		return flags & AT_SYMLINK_FOLLOW_ ? SCAR_PATH_FOLLOW : SCAR_PATH_NOFOLLOW;
+	case SCAR_FOLLOW_UNLESS_WATCH:
+		return flags & IN_DONT_FOLLOW_ ? SCAR_PATH_NOFOLLOW : SCAR_PATH_FOLLOW;
+	}
+	return SCAR_PATH_FOLLOW;
+}
+
 /* Replaces path argument p of args by its place on the host. */
 static long translate(const struct scar_call *row, const struct scar_call_path *p, long args[6],
 		      struct scar_where *where, char flat[SCAR_GUEST_PATH_MAX])
@@ -76,7 +100,7 @@ static long translate(const struct scar_call *row, const struct scar_call_path *
 	const char *path = (const char *)args[p->path_arg - 1];
 	long flags = p->flags_arg ? args[p->flags_arg - 1] : 0, ret;
 	int dir_fd = p->dir_arg ? (int)args[p->dir_arg - 1] : AT_FDCWD;
-	bool follow = follows(p, flags);
+	enum scar_path_follow follow = follows(p, flags);
 
 	where->dir_fd = AT_FDCWD;
 	/* utimensat(2) and futimesat(2) without a path mean the descriptor. */
@@ -84,10 +108,9 @@ static long translate(const struct scar_call *row, const struct scar_call_path *
 		return 0;
 	if (scar_is_bad_pointer(path))
 		return -EFAULT;
-	if ((!*path && (flags & AT_EMPTY_PATH_)) ||
-	    (*path && !follow && is_near(path) && !(row->writes && has_read_only_binds())))
+	if (!*path && (flags & AT_EMPTY_PATH_))
 		return 0;
-	ret = scar_resolve(dir_fd, path, follow ? SCAR_PATH_FOLLOW : SCAR_PATH_NOFOLLOW, where);
+	ret = scar_resolve_near(dir_fd, path, follow, where);
 	if (ret)
 		return ret;
 	if (row->writes && where->read_only)

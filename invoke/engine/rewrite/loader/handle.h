@@ -41,6 +41,12 @@ long scar_call_process(struct scar_regs *regs);
 /** Resolves for a call; a path pointer that cannot be one is -EFAULT. */
 long scar_resolve(int dir_fd, const char *path, enum scar_path_follow follow,
 		  struct scar_where *ret_where);
+/**
+ * Likewise, but one plain name that is no link stays as it is, however deep its directory lies.
+ * Only dir_fd, path and read_only of the result count.
+ */
+long scar_resolve_near(int dir_fd, const char *path, enum scar_path_follow follow,
+		       struct scar_where *ret_where);
 /** True if -EBADF may stem from the guest having closed our root, which is open again now. */
 bool scar_root_was_lost(long result, const struct scar_where *where);
 /** Owner and group of a file as the guest sees them. */
