@@ -11,7 +11,8 @@
 #define SCAR_INVOKE_ENGINE_REWRITE_HANDOVER_H
 
 /**
- * "SCAR_GUEST_EXE=<guest path of the program>", the last entry but one. At the first start
+ * "SCAR_GUEST_EXE=<length>:<guest path of the program><,|;><path as execve(2) got it>", the last
+ * entry but one. ";" asks to close the descriptor that the path names (fexecve). At the first start
  * "SCAR_GUEST_EXE=<fd>!": argv[0] is yet to be resolved, and trouble goes down that pipe as a
  * struct scar_handover_failure.
  */

@@ -23,7 +23,7 @@
 struct exec {
 	struct scar_where where;
 	struct scar_elf elf;
-	char exe[sizeof(SCAR_HANDOVER_EXE) + SCAR_GUEST_PATH_MAX];
+	char exe[sizeof(SCAR_HANDOVER_EXE) + 2 * SCAR_GUEST_PATH_MAX + 32];
 	char config[sizeof(SCAR_HANDOVER_CONFIG) + SCAR_GUEST_TEXT_MAX];
 	char script[SCAR_GUEST_PATH_MAX];
 	/* First lines of scripts, outermost first; interpreter and argument point into them. */
@@ -31,6 +31,7 @@ struct exec {
 	struct scar_shebang shebangs[SCAR_SHEBANG_DEPTH_MAX];
 	unsigned shebang_count;
 	const char *reason;
+	int kept_fd; /* a close-on-exec descriptor that is the program, kept open, or -1 */
 };
 
 /* Opens what `where` leads to, if it may be executed: as execve(2) does, before looking inside. */
@@ -136,30 +137,59 @@ static bool is_deleted(const char *link, size_t len)
 	return len >= sizeof(mark) && strcmp(link + len - (sizeof(mark) - 1), mark) == 0;
 }
 
-/* The canonical guest path of what `where` leads to, for /proc/self/exe. */
-static long name_program(struct exec *x)
+static void put_exe(struct exec *x, const char *exe, const char *mark)
 {
 	struct scar_text t = scar_text_of(x->exe, sizeof(x->exe));
+
+	scar_text_str(&t, SCAR_HANDOVER_EXE);
+	scar_text_unsigned(&t, strlen(exe), 10);
+	scar_text_str(&t, ":");
+	scar_text_str(&t, exe);
+	scar_text_str(&t, mark);
+	scar_text_str(&t, x->script);
+}
+
+/*
+ * Only a descriptor leads to the program (memfd, a deleted file): the loader opens it again, so
+ * it must survive, and is closed there if the guest wanted it closed.
+ */
+static void name_descriptor_program(struct exec *x)
+{
+	const char *number = x->where.path + strlen(x->where.path);
+	char path[40];
+	struct scar_text t = scar_text_of(path, sizeof(path));
+	int fd = 0;
+
+	while (number[-1] >= '0' && number[-1] <= '9')
+		number--;
+	for (const char *at = number; *at; at++)
+		fd = fd * 10 + (*at - '0');
+	scar_text_str(&t, "/proc/self/fd/");
+	scar_text_str(&t, number);
+	if (scar_sys(__NR_fcntl, fd, F_GETFD) & FD_CLOEXEC) {
+		scar_sys(__NR_fcntl, fd, F_SETFD, 0);
+		x->kept_fd = fd;
+	}
+	put_exe(x, path, x->kept_fd >= 0 ? ";" : ",");
+}
+
+/* The canonical guest path of what `where` leads to, for /proc/self/exe. */
+static void name_program(struct exec *x)
+{
 	char link[SCAR_GUEST_PATH_MAX];
 	long n;
 
-	scar_text_str(&t, SCAR_HANDOVER_EXE);
 	if (!x->where.magic) {
-		scar_text_str(&t, x->where.guest);
-		return 0;
+		put_exe(x, x->where.guest, ",");
+		return;
 	}
-	/* A descriptor: a file of the guest has a path, memory (memfd) has none. */
 	n = scar_sys(__NR_readlinkat, AT_FDCWD, x->where.path, link, sizeof(link) - 1);
-	if (n > 0) {
-		link[n] = '\0';
-		if (link[0] == '/' && !is_deleted(link, (size_t)n) &&
-		    scar_path_to_guest(&scar_loader.guest, link, sizeof(link)) > 0) {
-			scar_text_str(&t, link);
-			return 0;
-		}
-	}
-	scar_text_str(&t, x->where.guest);
-	return 0;
+	link[n > 0 ? n : 0] = '\0';
+	if (link[0] == '/' && !is_deleted(link, (size_t)n) &&
+	    scar_path_to_guest(&scar_loader.guest, link, sizeof(link)) > 0)
+		put_exe(x, link, ",");
+	else
+		name_descriptor_program(x);
 }
 
 static unsigned count(char *const *list)
@@ -247,6 +277,13 @@ static long prepare(struct exec *x, int dir_fd, const char *path, int flags)
 	ret = scar_path_resolve(&scar_loader.paths, AT_FDCWD, x->script,
 				flags & AT_SYMLINK_NOFOLLOW_ ? SCAR_PATH_NOFOLLOW : SCAR_PATH_FOLLOW,
 				&x->where);
+	/* A link that may not be followed is all that fails so; the kernel says which way. */
+	if (ret == 0 && (flags & AT_SYMLINK_NOFOLLOW_)) {
+		char byte;
+
+		if (scar_sys(__NR_readlinkat, x->where.dir_fd, x->where.path, &byte, 1) > 0)
+			return -ELOOP;
+	}
 	while (ret == 0) {
 		ret = inspect(x);
 		if (ret != 1)
@@ -257,7 +294,9 @@ static long prepare(struct exec *x, int dir_fd, const char *path, int flags)
 		if (ret < 0)
 			x->reason = "the interpreter of the script is missing";
 	}
-	return ret < 0 ? ret : name_program(x);
+	if (ret == 0)
+		name_program(x);
+	return ret;
 }
 
 long scar_exec(int dir_fd, const char *path, char *const *argv, char *const *envp, int flags,
@@ -273,9 +312,12 @@ long scar_exec(int dir_fd, const char *path, char *const *argv, char *const *env
 	if (scar_sys_failed((long)x))
 		return (long)x;
 	x->reason = "";
+	x->kept_fd = -1;
 	ret = prepare(x, dir_fd, path, flags);
 	if (ret == 0)
 		ret = execute(x, argv, envp);
+	if (x->kept_fd >= 0)
+		scar_sys(__NR_fcntl, x->kept_fd, F_SETFD, FD_CLOEXEC);
 	if (ret_failure)
 		ret_failure->reason = x->reason;
 	scar_sys(__NR_munmap, x, sizeof(*x));

@@ -36,6 +36,8 @@ struct start {
 	char **argv, **envp;
 	unsigned envc;
 	Elf64_auxv_t *auxv;
+	const char *execfn; /* path as execve got it */
+	int close_fd;       /* to be closed once the program is mapped, or -1 */
 };
 
 struct scar_entry {
@@ -114,7 +116,7 @@ void scar_lock_release(struct scar_lock *lock)
 
 static struct start read_stack(uint64_t *stack)
 {
-	struct start s = {.argc = stack, .argv = (char **)(stack + 1)};
+	struct start s = {.argc = stack, .argv = (char **)(stack + 1), .close_fd = -1};
 
 	s.envp = s.argv + *stack + 1;
 	while (s.envp[s.envc])
@@ -248,9 +250,7 @@ static void set_auxv(struct start *s, const struct loaded *program, const struct
 		case AT_GID: *value = ids->rgid; break;
 		case AT_EGID: *value = ids->egid; break;
 		case AT_SECURE: *value = 0; break;
-		case AT_EXECFN:
-			*value = (uint64_t)(uintptr_t)(s->envp[s->envc - 2] + strlen(SCAR_HANDOVER_EXE));
-			break;
+		case AT_EXECFN: *value = (uint64_t)(uintptr_t)s->execfn; break;
 		default: break;
 		}
 	}
@@ -287,11 +287,45 @@ static uint64_t drop_handover(struct start *s)
 	return (uint64_t)(uintptr_t)(from + 2);
 }
 
+static unsigned take_number(const char **at)
+{
+	unsigned value = 0;
+
+	for (; **at >= '0' && **at <= '9'; (*at)++)
+		value = value * 10 + (unsigned)(**at - '0');
+	return value;
+}
+
+/* The last entry but one: see handover.h. True at the first start. */
+static bool take_exe(struct start *s, const char *exe)
+{
+	unsigned number = take_number(&exe), fd = 0;
+	const char *digits;
+
+	if (*exe == '!') {
+		scar_loader.status_fd = (int)number;
+		/* Its closing tells the host that the program runs. */
+		scar_sys(__NR_fcntl, number, F_SETFD, FD_CLOEXEC);
+		return true;
+	}
+	if (*exe != ':' || number >= sizeof(scar_loader.exe) || strnlen(exe + 1, number) < number)
+		scar_loader_die("state is malformed", NULL, -EINVAL);
+	memcpy(scar_loader.exe, exe + 1, number);
+	scar_loader.exe[number] = '\0';
+	s->execfn = exe + 1 + number + 1;
+	if (exe[1 + number] == ';') {
+		for (digits = scar_loader.exe + number; digits[-1] >= '0' && digits[-1] <= '9';)
+			digits--;
+		fd = take_number(&digits);
+		s->close_fd = (int)fd;
+	}
+	return false;
+}
+
 /* Reads the hand-over. True at the first start, where argv[0] is yet to be found. */
-static bool take_state(const struct start *s)
+static bool take_state(struct start *s)
 {
 	const char *exe, *config;
-	bool first;
 
 	if (s->envc < 2)
 		scar_loader_die("not started by scar", NULL, -EINVAL);
@@ -300,26 +334,13 @@ static bool take_state(const struct start *s)
 	if (strncmp(exe, SCAR_HANDOVER_EXE, strlen(SCAR_HANDOVER_EXE)) != 0 ||
 	    strncmp(config, SCAR_HANDOVER_CONFIG, strlen(SCAR_HANDOVER_CONFIG)) != 0)
 		scar_loader_die("not started by scar", NULL, -EINVAL);
-	exe += strlen(SCAR_HANDOVER_EXE);
 	config += strlen(SCAR_HANDOVER_CONFIG);
-	if (strnlen(exe, SCAR_GUEST_PATH_MAX) == SCAR_GUEST_PATH_MAX ||
-	    strnlen(config, SCAR_GUEST_TEXT_MAX) == SCAR_GUEST_TEXT_MAX)
+	if (strnlen(config, SCAR_GUEST_TEXT_MAX) == SCAR_GUEST_TEXT_MAX)
 		scar_loader_die("state too long", NULL, -E2BIG);
-	memcpy(scar_loader.exe, exe, strlen(exe) + 1);
 	memcpy(scar_loader.config_text, config, strlen(config) + 1);
 	if (scar_guest_decode(&scar_loader.guest, scar_loader.config_text))
 		scar_loader_die("state is malformed", NULL, -EINVAL);
-	first = exe[0] >= '0' && exe[0] <= '9';
-	if (first) {
-		int fd = 0;
-
-		for (; *exe >= '0' && *exe <= '9'; exe++)
-			fd = fd * 10 + (*exe - '0');
-		scar_loader.status_fd = fd;
-		/* Its closing tells the host that the program runs. */
-		scar_sys(__NR_fcntl, fd, F_SETFD, FD_CLOEXEC);
-	}
-	return first;
+	return take_exe(s, exe + strlen(SCAR_HANDOVER_EXE));
 }
 
 static void init_state(void)
@@ -375,6 +396,8 @@ struct scar_entry scar_loader_main(uint64_t *stack)
 		load(program.interpreter, &linker);
 	set_auxv(&s, &program, program.interpreter[0] ? &linker : NULL);
 	set_name();
+	if (s.close_fd >= 0)
+		scar_sys(__NR_close, s.close_fd);
 	thread->top = (char *)thread;
 	return (struct scar_entry){program.interpreter[0] ? linker.entry : program.entry,
 				   drop_handover(&s)};
