@@ -104,7 +104,7 @@ def body(data: bytes, content_type: str = "") -> Fault:
     """Another body, under the headers of the right one unless a type is given."""
 
     def change(answer: Answer) -> Answer:
-        answer.body = data
+        answer.status, answer.body = 200, data
         if content_type:
             answer.headers = [("Content-Type", content_type)]
         return answer
