@@ -125,28 +125,21 @@ static int append_query(struct scar_buf *url, const char *key, const char *value
 static int token_url(struct scar_auth *auth, struct scar_buf *url, struct scar_err *err)
 {
 	const struct scar_challenge *challenge = &auth->challenge;
+	scar_buf_auto struct scar_buf scope;
 	struct scar_url parsed;
 
+	scar_buf_init(&scope, SCAR_LIMIT_URL_BYTES);
 	if (scar_url_parse(challenge->realm, &parsed, err) < 0)
 		return scar_err_wrap(err, "token server named by the registry");
 	if (!scar_url_may_lead(&auth->origin, &parsed, auth->allow_plain))
 		return scar_err_set(err, SCAR_ERR_PROTOCOL,
 				    "the registry names a token server that it may not: %.*s",
 				    (int)(parsed.rest - challenge->realm), challenge->realm);
-	if (scar_buf_append_str(url, challenge->realm, err) < 0)
+	if (scar_buf_append_str(url, challenge->realm, err) < 0 ||
+	    (challenge->service[0] && append_query(url, "service", challenge->service, err) < 0) ||
+	    scar_buf_printf(&scope, err, "repository:%s:pull", auth->repository) < 0)
 		return -1;
-	if (challenge->service[0] && append_query(url, "service", challenge->service, err) < 0)
-		return -1;
-	if (challenge->scope[0])
-		return append_query(url, "scope", challenge->scope, err);
-	{
-		scar_buf_auto struct scar_buf scope;
-
-		scar_buf_init(&scope, SCAR_LIMIT_URL_BYTES);
-		if (scar_buf_printf(&scope, err, "repository:%s:pull", auth->repository) < 0)
-			return -1;
-		return append_query(url, "scope", scope.data, err);
-	}
+	return append_query(url, "scope", challenge->scope[0] ? challenge->scope : scope.data, err);
 }
 
 /** RFC 6750, 2.1: what may stand after "Bearer ". */

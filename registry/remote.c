@@ -170,6 +170,7 @@ static int remote_blob(void *impl, const struct scar_descriptor *desc, scar_http
 	struct scar_transfer_request req = {
 		.what = what, .sink = sink, .sink_ctx = ctx, .size_bytes = desc->size_bytes};
 
+	scar_http_response_init(&resp);
 	scar_digest_format(&desc->digest, digest);
 	snprintf(what, sizeof(what), "blob %s", digest);
 	if (asprintf(&path, "/v2/%s/blobs/%s", remote->ref->repository, digest) < 0) {
@@ -177,7 +178,6 @@ static int remote_blob(void *impl, const struct scar_descriptor *desc, scar_http
 		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
 	}
 	req.path = path;
-	scar_http_response_init(&resp);
 	return scar_transfer_get(remote->transfer, &req, &resp, err);
 }
 

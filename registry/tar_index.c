@@ -226,9 +226,9 @@ static int add_member(const struct reader *reader, const struct header *header, 
 	struct scar_tar_member member = {.first_byte = reader->at, .size_bytes = size};
 	scar_buf_auto struct scar_buf name;
 
+	scar_buf_init(&name, SCAR_LIMIT_PATH_BYTES);
 	if (!is_link && !is_file)
 		return 0;
-	scar_buf_init(&name, SCAR_LIMIT_PATH_BYTES);
 	if (grow(index, err) < 0 || member_name(reader, header, &name, err) < 0 ||
 	    normalise(NULL, name.data, &member.name, err) < 0)
 		return -1;
