@@ -149,6 +149,7 @@ static int run_plan(const struct scar_invoke *invoke, const struct scar_plan *pl
 		.stderr_fd = STDERR_FILENO,
 		.deadline_ms = limits->stop_ms,
 		.grace_ms = limits->grace_ms,
+		.marker = plan->marker,
 	};
 	struct scar_run_result result;
 

@@ -15,6 +15,8 @@
 #include "runtime/base/limits.h"
 
 #define SHELL "/bin/sh"
+/* The path of a workspace is that of no other invocation, whatever request ids a service hands out. */
+#define MARKER "SCAR_WORKSPACE"
 
 static const struct scar_buf *choose_script(const struct scar_plan_input *input)
 {
@@ -71,6 +73,7 @@ static int make_envp(const struct scar_plan_input *input, char ***ret_envp, stru
 {
 	const struct scar_invocation *invocation = input->invocation;
 	const struct scar_variable variables[] = {
+		{MARKER, input->workspace->path},
 		{"REQUEST_ID", invocation->request_id},
 		{"AWS_LAMBDA_REQUEST_ID", invocation->request_id},
 		{"_X_AMZN_TRACE_ID", invocation->trace_id},
@@ -107,6 +110,13 @@ static int choose_cwd(const struct scar_image_config *image, const char **ret_cw
 	return 0;
 }
 
+static const char *find_marker(char *const *envp)
+{
+	const char *value = scar_environment_get(envp, MARKER);
+
+	return value ? value - sizeof MARKER : NULL;
+}
+
 int scar_plan_make(const struct scar_plan_input *input, struct scar_plan *ret_plan,
 		   struct scar_err *err)
 {
@@ -126,6 +136,7 @@ int scar_plan_make(const struct scar_plan_input *input, struct scar_plan *ret_pl
 	    make_argv(input, plan.script, &plan.argv, err) < 0 ||
 	    make_envp(input, &plan.envp, err) < 0)
 		return -1;
+	plan.marker = find_marker(plan.envp);
 	*ret_plan = plan;
 	plan.argv = plan.envp = NULL;
 	return 0;

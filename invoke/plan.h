@@ -52,6 +52,7 @@ struct scar_plan {
 	size_t bind_count;
 	const struct scar_buf *script; /**< to be written to SCAR_GUEST_SCRIPT, or NULL */
 	const struct scar_buf *input;  /**< the program's standard input */
+	const char *marker; /**< the entry of envp that no other invocation has; borrowed from it */
 };
 
 /** Fails with SCAR_ERR_EXEC if there is nothing to run, SCAR_ERR_IMAGE for a working directory that is not absolute. */

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "invoke/strays.h"
 #include "invoke/tail.h"
 #include "runtime/base/cleanup.h"
 #include "runtime/base/clock.h"
@@ -115,7 +116,10 @@ static int open_pipes(struct pipes *pipes, struct scar_err *err)
 	*pipes = (struct pipes){{-1, -1}, {-1, -1}, {-1, -1}};
 	if (pipe2(pipes->input, O_CLOEXEC) < 0 || pipe2(pipes->output, O_CLOEXEC) < 0 ||
 	    pipe2(pipes->errors, O_CLOEXEC) < 0 ||
-	    fcntl(pipes->input[1], F_SETFL, O_NONBLOCK) < 0) {
+	    /* Our ends only: each end of a pipe is a file description of its own. */
+	    fcntl(pipes->input[1], F_SETFL, O_NONBLOCK) < 0 ||
+	    fcntl(pipes->output[0], F_SETFL, O_NONBLOCK) < 0 ||
+	    fcntl(pipes->errors[0], F_SETFL, O_NONBLOCK) < 0) {
 		scar_err_errno(err, errno, "cannot make pipes for the program");
 		close_pipes(pipes);
 		return -1;
@@ -154,6 +158,15 @@ static void kill_group(const struct run *run, int sig)
 		scar_warn("%s", err.msg);
 }
 
+static void kill_strays(const struct run *run)
+{
+	const char *marker = run->options->marker;
+	size_t count = marker ? scar_strays_kill(marker) : 0;
+
+	if (count > 0)
+		scar_info("the program left processes behind; they were killed");
+}
+
 /* It has ended and is not reaped, so that its process group cannot be another's. */
 static int reap(struct run *run, struct scar_err *err)
 {
@@ -161,6 +174,7 @@ static int reap(struct run *run, struct scar_err *err)
 	watcher_stop(&run->watcher);
 	if (scar_process_wait(&run->process, -1, &run->status, err) < 0)
 		return -1;
+	kill_strays(run);
 	close_fd(&run->input_fd);
 	run->phase = DRAINING;
 	run->alarm_ms = now_ms() + DRAIN_MS;
@@ -200,6 +214,7 @@ static void abandon(struct run *run)
 		watcher_stop(&run->watcher);
 		if (scar_process_wait(&run->process, -1, &run->status, &other) < 0)
 			scar_warn("%s", other.msg);
+		kill_strays(run);
 	}
 	close_fd(&run->input_fd);
 	close_fd(&run->output_fd);
@@ -231,19 +246,22 @@ static int feed(struct run *run, struct scar_err *err)
 		       : 0;
 }
 
-/* @return bytes read into chunk; 0: none (at its end *fd is closed); -1 */
+/* What there is now, up to a whole chunk, so that many small writes become one piece. @return bytes; 0: none (at its end *fd is closed); -1 */
 static ssize_t take(int *fd, char chunk[CHUNK_BYTES], struct scar_err *err)
 {
-	ssize_t n = read(*fd, chunk, CHUNK_BYTES);
+	size_t len = 0;
+	ssize_t n = 1;
 
-	if (n > 0)
-		return n;
-	if (n < 0 && is_passing(errno))
-		return 0;
-	if (n < 0)
+	while (n > 0 && len < CHUNK_BYTES) {
+		n = read(*fd, chunk + len, CHUNK_BYTES - len);
+		if (n > 0)
+			len += (size_t)n;
+	}
+	if (n == 0)
+		close_fd(fd);
+	if (n < 0 && !is_passing(errno))
 		return scar_err_errno(err, errno, "cannot read the program's output");
-	close_fd(fd);
-	return 0;
+	return (ssize_t)len;
 }
 
 static int take_output(struct run *run, struct scar_err *err)

@@ -4,9 +4,9 @@
  * Runs a program through an engine to its end: feeds its standard input, hands on its output as it comes, and ends it and its whole
  * process group before a deadline.
  *
- * Standard error goes to ours, whole lines at a time, and its tail is kept. When the program ends, what is left of its process group is
- * killed, as the end of a container would; output that a process outside the group keeps open is waited for only shortly. One poll(2)
- * loop, no signal handlers; nothing of it is left when scar_run() returns: no process, no descriptor, no thread.
+ * Standard error goes to ours, whole lines at a time, and its tail is kept. When the program ends, what it leaves behind is
+ * killed, as the end of a container would; output that a process which escaped keeps open is waited for only shortly. One poll(2)
+ * loop, no signal handlers (the process ignores SIGPIPE); when scar_run() returns no descriptor and no thread of it is left.
  */
 #ifndef SCAR_INVOKE_RUN_H
 #define SCAR_INVOKE_RUN_H
@@ -34,6 +34,8 @@ struct scar_run_options {
 	int stderr_fd;       /**< where standard error goes */
 	int64_t deadline_ms; /**< epoch ms at which SIGTERM is sent; 0: none */
 	int64_t grace_ms;    /**< from SIGTERM to SIGKILL */
+	/** "NAME=value" of envp by which processes that leave the group are found and killed; NULL: they are not. */
+	const char *marker;
 };
 
 struct scar_run_result {
