@@ -311,7 +311,7 @@ static char *const plain_environment[] = {(char *)"ASAN_OPTIONS=detect_leaks=0",
 struct run {
 	struct scar_jail *jail;
 	struct scar_jail_exit exit;
-	char text[16384];
+	char text[16384]; /**< a newline and what the probe said */
 	int out_fd;
 };
 
@@ -346,9 +346,10 @@ static void begin(struct run *run, struct scar_jail_options options, const char 
 
 static void read_output(struct run *run)
 {
-	size_t len = 0;
+	size_t len = 1;
 	ssize_t n;
 
+	run->text[0] = '\n';
 	while ((n = read(run->out_fd, run->text + len, sizeof run->text - 1 - len)) > 0)
 		len += (size_t)n;
 	run->text[len] = '\0';
@@ -378,11 +379,9 @@ static int result_of(const struct run *run, const char *name)
 	char key[64];
 	const char *at;
 
-	snprintf(key, sizeof key, "%s ", name);
-	for (at = run->text; at && strncmp(at, key, strlen(key)) != 0; at = strchr(at, '\n'))
-		at += *at == '\n' && strncmp(at + 1, key, strlen(key)) != 0;
-	while (at && *at == '\n')
-		at++;
+	/* The text of a run begins with a newline, so that each name is found after one. */
+	snprintf(key, sizeof key, "\n%s ", name);
+	at = strstr(run->text, key);
 	if (!at)
 		fail_msg("the probe does not tell %s:\n%s", name, run->text);
 	return (int)strtol(at + strlen(key), NULL, 10);
@@ -502,7 +501,7 @@ static void the_root_holds_what_lambda_has(void **state)
 	assert_null(strstr(run.text, "[shm]"));
 	assert_null(strstr(run.text, "[pts]"));
 	run_probe(&run, usual(), "list", "/tmp");
-	assert_string_equal(run.text, "\n");
+	assert_string_equal(run.text, "\n\n");
 }
 
 static void user_capabilities_and_limits_are_those_of_lambda(void **state)
@@ -559,7 +558,7 @@ static void tmp_is_full_at_its_size(void **state)
 	(void)state;
 	need_all(missing_here());
 	run_probe(&run, usual(), "fill", NULL);
-	assert_string_equal(run.text, "full 28 8388608\n");
+	assert_string_equal(run.text, "\nfull 28 8388608\n");
 }
 
 static void memory_is_limited_and_measured(void **state)
@@ -580,7 +579,7 @@ static void memory_is_limited_and_measured(void **state)
 
 	options.memory_bytes = (uint64_t)64 << 20;
 	run_probe(&run, options, "memory", "200");
-	assert_string_equal(run.text, "");
+	assert_string_equal(run.text, "\n");
 	assert_true(run.exit.killed ||
 		    (WIFSIGNALED(run.exit.status) && WTERMSIG(run.exit.status) == SIGKILL));
 }
@@ -690,7 +689,7 @@ static void the_environment_is_what_was_given(void **state)
 
 	(void)state;
 	run_probe(&run, usual(), "environment", NULL);
-	assert_string_equal(run.text, "ASAN_OPTIONS=detect_leaks=0\nGIVEN=yes\n");
+	assert_string_equal(run.text, "\nASAN_OPTIONS=detect_leaks=0\nGIVEN=yes\n");
 }
 
 static void a_program_that_cannot_start_is_an_error_that_names_it(void **state)
