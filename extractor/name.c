@@ -73,12 +73,12 @@ static bool below_meta(const char *parent)
 
 static int classify(struct scar_name *name, struct scar_err *err)
 {
-	if (below_meta(name->parent)) {
+	bool opaque = strcmp(name->base, WHITEOUT_OPAQUE) == 0;
+
+	if (below_meta(name->parent) || (starts_with(name->base, WHITEOUT_META) && !opaque)) {
 		name->kind = SCAR_NAME_META;
-	} else if (strcmp(name->base, WHITEOUT_OPAQUE) == 0) {
+	} else if (opaque) {
 		name->kind = SCAR_NAME_OPAQUE;
-	} else if (starts_with(name->base, WHITEOUT_META)) {
-		name->kind = SCAR_NAME_META;
 	} else if (starts_with(name->base, WHITEOUT)) {
 		name->kind = SCAR_NAME_WHITEOUT;
 		name->base += strlen(WHITEOUT);

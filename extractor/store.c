@@ -146,17 +146,17 @@ static int make_entry(const struct scar_store *store, const char *name, int fd,
 	return 0;
 }
 
-void scar_store_put(struct scar_store_entry *shown)
+void scar_store_put(struct scar_store_entry *entry)
 {
-	struct entry *entry = (struct entry *)shown;
+	struct entry *whole = (struct entry *)entry;
 
-	if (!entry)
+	if (!whole)
 		return;
-	scar_cleanup_fd(&entry->shown.rootfs_fd);
-	scar_cleanup_fd(&entry->fd);
-	free(entry->rootfs_path);
-	free(entry->owners_path);
-	free(entry);
+	scar_cleanup_fd(&whole->shown.rootfs_fd);
+	scar_cleanup_fd(&whole->fd);
+	free(whole->rootfs_path);
+	free(whole->owners_path);
+	free(whole);
 }
 
 /* Locks the finished image. @return 1 and the descriptor, 0 if there is none, -1 */

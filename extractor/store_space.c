@@ -19,14 +19,16 @@
 /* An image usually takes two to three times the size of its layers; that much is freed beforehand if it can be. */
 #define USUAL_RATIO 3
 
-static int open_listing(int dirfd, DIR **ret_stream, struct scar_err *err)
+static DIR *open_listing(int dirfd, struct scar_err *err)
 {
 	scar_fd_auto int fd = openat(dirfd, ".", OPEN_DIR);
+	DIR *stream = fd >= 0 ? fdopendir(fd) : NULL;
 
-	if (fd < 0 || !(*ret_stream = fdopendir(fd)))
-		return scar_err_errno(err, errno, "cannot list the store");
-	scar_steal_fd(&fd);
-	return 0;
+	if (stream)
+		scar_steal_fd(&fd);
+	else
+		scar_err_errno(err, errno, "cannot list the store");
+	return stream;
 }
 
 static bool is_hidden(const struct dirent *entry)
@@ -72,7 +74,10 @@ int scar_store_sweep(const struct scar_store *store, struct scar_err *err)
 
 	/* Whoever makes a directory in tmp/ locks it before it gives this lock back. */
 	lock = scar_store_open_lock(store, err);
-	if (lock < 0 || open_listing(store->tmp_fd, &stream, err) < 0)
+	if (lock < 0)
+		return -1;
+	stream = open_listing(store->tmp_fd, err);
+	if (!stream)
 		return -1;
 	while ((entry = readdir(stream)) != NULL) {
 		if (!is_hidden(entry) && sweep_one(store, entry->d_name, err) < 0)
@@ -97,7 +102,8 @@ static int claim_oldest(const struct scar_store *store, char name[SCAR_STORE_NAM
 	struct timespec best_time = {0};
 	const struct dirent *entry;
 
-	if (open_listing(store->rootfs_fd, &stream, err) < 0)
+	stream = open_listing(store->rootfs_fd, err);
+	if (!stream)
 		return -1;
 	while ((entry = readdir(stream)) != NULL) {
 		scar_fd_auto int fd = -1;
