@@ -395,6 +395,19 @@ static void missing_parents_are_made_even_through_dangling_links(void **state)
 	assert_true(fixture_holds(&f, "blocked/by/file", "x"));
 }
 
+static void a_time_is_not_given_to_another_directory_of_that_name(void **state)
+{
+	(void)state;
+	tar_dir(&t, "a", 0755);
+	tar_symlink(&t, "l", "a");
+	tar_add(&t, &(struct tar_member){.name = "l/d", .type = '5', .mode = 0755, .mtime = 1});
+	tar_file(&t, "b/d/f", "x");
+	tar_symlink(&t, "l", "b");
+	fixture_layer(&f, &t);
+	fixture_must_unpack(&f);
+	assert_int_not_equal(fixture_stat(&f, "b/d").st_mtime, 1);
+}
+
 static void a_set_group_id_parent_is_not_inherited(void **state)
 {
 	(void)state;
@@ -617,6 +630,7 @@ int main(void)
 		T(whiteouts_reach_through_links_as_names_do),
 		T(bookkeeping_of_aufs_is_skipped),
 		T(missing_parents_are_made_even_through_dangling_links),
+		T(a_time_is_not_given_to_another_directory_of_that_name),
 		T(a_set_group_id_parent_is_not_inherited),
 		T(hard_links_name_their_target_from_the_root),
 		T(long_and_strange_names_are_kept_byte_by_byte),
