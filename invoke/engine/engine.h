@@ -59,12 +59,13 @@ struct scar_process {
 
 /** How a program ended. */
 struct scar_process_status {
-	bool exited;   /**< true: code is its exit status; false: signal ended it */
-	int code;      /**< 0..255 */
-	int signal;    /**< 1.. */
-	bool dumped;   /**< the signal also dumped core */
-	uint64_t max_rss_bytes; /**< peak resident memory of the program and its waited-for children */
-	uint64_t cpu_us;        /**< user and system time, likewise */
+	bool exited; /**< true: code is its exit status; false: signal ended it */
+	int code;    /**< 0..255 */
+	int signal;  /**< 1.. */
+	bool dumped; /**< the signal also dumped core */
+	uint64_t
+		max_rss_bytes; /**< peak resident memory of the program and its waited-for children */
+	uint64_t cpu_us;       /**< user and system time, likewise */
 };
 
 struct scar_engine_ops {

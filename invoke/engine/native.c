@@ -66,7 +66,8 @@ static int bind_mount(const char *host, const char *target, bool read_only)
 {
 	if (mount(host, target, NULL, MS_BIND | MS_REC, NULL))
 		return -1;
-	return read_only ? mount(NULL, target, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID, NULL)
+	return read_only ? mount(NULL, target, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID,
+				 NULL)
 			 : 0;
 }
 
@@ -102,7 +103,8 @@ static void execute(const struct scar_engine_spec *spec, const char *program)
 	errnum = errno;
 	scar_spawn_fail(false, errnum, program,
 			errnum == ENOENT && stat(program, &st) == 0 ? "its interpreter is missing"
-			: errnum == ENOEXEC ? "not a program for this machine" : "");
+			: errnum == ENOEXEC ? "not a program for this machine"
+					    : "");
 }
 
 static void in_child(const struct scar_engine_spec *spec, void *ctx)

@@ -104,8 +104,8 @@ static void make_mount_point(const struct scar_guest *guest, const char *host, c
 	if (slash && make_guest_dir(guest, parent, 0755))
 		return;
 	if (scar_path_resolve(&ctx, AT_FDCWD, path, SCAR_PATH_FOLLOW, where) == 0) {
-		scar_fd_auto int fd =
-			openat(where->dir_fd, where->path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644);
+		scar_fd_auto int fd = openat(where->dir_fd, where->path,
+					     O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644);
 
 		(void)fd;
 	}
@@ -222,7 +222,9 @@ static int find_program(struct scar_prepared *p, const struct scar_engine_spec *
 		at = at[len] ? at + len + 1 : NULL;
 	}
 	scar_err_set(err, SCAR_ERR_EXEC, "cannot execute \"%s\": %s", name,
-		     !*name ? "no program is named" : errnum == ENOENT ? "not found in PATH" : strerror(errnum));
+		     !*name             ? "no program is named"
+		     : errnum == ENOENT ? "not found in PATH"
+					: strerror(errnum));
 	err->errnum = errnum;
 	return -1;
 }
@@ -241,7 +243,8 @@ static int set_cwd(struct scar_prepared *p, const struct scar_engine_spec *spec,
 	ret = scar_path_resolve(&ctx, AT_FDCWD, cwd, SCAR_PATH_FOLLOW, where);
 	if (ret)
 		return scar_err_errno(err, -ret, "working directory %s", cwd);
-	memcpy(p->cwd, where->guest_len ? where->guest : "/", where->guest_len ? where->guest_len + 1 : 2);
+	memcpy(p->cwd, where->guest_len ? where->guest : "/",
+	       where->guest_len ? where->guest_len + 1 : 2);
 	scar_path_to_host(&p->guest, where->guest, p->cwd_host);
 	if (access(p->cwd_host, X_OK))
 		return scar_err_errno(err, errno, "working directory %s", cwd);
@@ -266,15 +269,15 @@ static int set_paths(struct scar_prepared *p, const struct scar_engine_spec *spe
 	return 0;
 }
 
-int scar_prepare(struct scar_prepared *p, const struct scar_engine_spec *spec,
-		 struct scar_err *err)
+int scar_prepare(struct scar_prepared *p, const struct scar_engine_spec *spec, struct scar_err *err)
 {
 	memset(p, 0, sizeof(*p));
 	p->guest.root_fd = -1;
 	if (set_paths(p, spec, err))
 		return -1;
 	set_identity(&p->guest, spec);
-	return add_binds(p, spec, err) || set_cwd(p, spec, err) || find_program(p, spec, err) ? -1 : 0;
+	return add_binds(p, spec, err) || set_cwd(p, spec, err) || find_program(p, spec, err) ? -1
+											      : 0;
 }
 
 void scar_prepared_clear(struct scar_prepared *p)

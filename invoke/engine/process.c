@@ -92,7 +92,8 @@ int scar_process_wait(struct scar_process *process, int64_t timeout_ms,
 		if (timeout_ms >= 0) {
 			left = timeout_ms - (now_ms() - start);
 			if (left <= 0)
-				return scar_err_set(err, SCAR_ERR_TIMEOUT, "the program still runs");
+				return scar_err_set(err, SCAR_ERR_TIMEOUT,
+						    "the program still runs");
 		}
 		await(process, left, &nap_ms);
 	}
@@ -104,6 +105,7 @@ int scar_process_kill_group(const struct scar_process *process, int sig, struct 
 	if (process->pid <= 1)
 		return scar_err_set(err, SCAR_ERR_INTERNAL, "no process to signal");
 	if (kill(-process->pid, sig) && errno != ESRCH)
-		return scar_err_errno(err, errno, "cannot signal process group %d", (int)process->pid);
+		return scar_err_errno(err, errno, "cannot signal process group %d",
+				      (int)process->pid);
 	return 0;
 }

@@ -12,8 +12,9 @@
 #include "invoke/engine/engine.h"
 #include "runtime/base/err.h"
 
-static char *const environment[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-				    "HOME=/root", "LC_ALL=C", "TERM=dumb", NULL};
+static char *const environment[] = {
+	"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root",
+	"LC_ALL=C", "TERM=dumb", NULL};
 
 static volatile pid_t group;
 
@@ -24,14 +25,16 @@ static void pass_on(int sig)
 
 static int fail(const struct scar_err *err)
 {
-	fprintf(stderr, "engine_run: [%s] %s (errno %d)\n", scar_err_info(err->kind)->name, err->msg, err->errnum);
+	fprintf(stderr, "engine_run: [%s] %s (errno %d)\n", scar_err_info(err->kind)->name,
+		err->msg, err->errnum);
 	return err->kind == SCAR_ERR_EXEC ? (err->errnum == 2 ? 127 : 126) : 125;
 }
 
 int main(int argc, char **argv)
 {
 	const struct scar_engine_ops *ops;
-	struct scar_engine_spec spec = {.rootfs_fd = -1, .stdout_fd = 1, .stderr_fd = 2, .envp = environment};
+	struct scar_engine_spec spec = {
+		.rootfs_fd = -1, .stdout_fd = 1, .stderr_fd = 2, .envp = environment};
 	struct scar_process process;
 	struct scar_process_status status;
 	struct scar_err err;

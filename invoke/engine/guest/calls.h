@@ -27,7 +27,7 @@ enum scar_call_kind {
 /** Whether a link as the last component is followed. */
 enum scar_call_follow {
 	SCAR_FOLLOW_NEVER = 0,
-	SCAR_FOLLOW_PARENT,      /**< never, not even with a slash behind it */
+	SCAR_FOLLOW_PARENT, /**< never, not even with a slash behind it */
 	SCAR_FOLLOW_ALWAYS,
 	SCAR_FOLLOW_UNLESS_AT,   /**< unless AT_SYMLINK_NOFOLLOW is in the flags argument */
 	SCAR_FOLLOW_IF_AT,       /**< if AT_SYMLINK_FOLLOW is in the flags argument */

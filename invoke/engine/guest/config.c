@@ -17,8 +17,8 @@ int scar_guest_bind_add(struct scar_guest *guest, const char *host, const char *
 		host_len--;
 	while (guest_len > 1 && path[guest_len - 1] == '/')
 		guest_len--;
-	if (host[0] != '/' || path[0] != '/' || guest_len < 2 ||
-	    host_len >= SCAR_GUEST_PATH_MAX || guest_len >= SCAR_GUEST_PATH_MAX)
+	if (host[0] != '/' || path[0] != '/' || guest_len < 2 || host_len >= SCAR_GUEST_PATH_MAX ||
+	    guest_len >= SCAR_GUEST_PATH_MAX)
 		return -EINVAL;
 	for (uint32_t i = 0; i < guest->bind_count; i++)
 		if (guest->binds[i].guest_len == guest_len &&

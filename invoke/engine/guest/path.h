@@ -42,7 +42,7 @@ struct scar_where {
 /** The process whose view counts: /proc/self/exe is shown as its program. */
 struct scar_path_context {
 	const struct scar_guest *guest;
-	const char *exe;     /**< guest path of the running program */
+	const char *exe;      /**< guest path of the running program */
 	const char *exe_host; /**< host path that the kernel believes to be the program, or NULL */
 };
 

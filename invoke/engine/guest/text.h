@@ -25,33 +25,10 @@ static inline struct scar_text scar_text_of(char *buf, size_t size)
 	return (struct scar_text){.start = buf, .size = size};
 }
 
-static inline void scar_text_put(struct scar_text *t, const char *bytes, size_t len)
-{
-	if (len >= t->size - t->len) {
-		t->cut = true;
-		len = t->size - t->len - 1;
-	}
-	memcpy(t->start + t->len, bytes, len);
-	t->len += len;
-	t->start[t->len] = '\0';
-}
-
-static inline void scar_text_str(struct scar_text *t, const char *str)
-{
-	scar_text_put(t, str, strlen(str));
-}
-
-static inline void scar_text_unsigned(struct scar_text *t, uint64_t value, unsigned base)
-{
-	char digits[24];
-	size_t at = sizeof(digits);
-
-	do {
-		digits[--at] = "0123456789abcdef"[value % base];
-		value /= base;
-	} while (value);
-	scar_text_put(t, digits + at, sizeof(digits) - at);
-}
+void scar_text_put(struct scar_text *t, const char *bytes, size_t len);
+void scar_text_str(struct scar_text *t, const char *str);
+/** base 10 or 16 */
+void scar_text_unsigned(struct scar_text *t, uint64_t value, unsigned base);
 
 /** True if path is dir or lies below it. */
 static inline bool scar_path_below(const char *path, const char *dir, size_t dir_len)

@@ -11,13 +11,13 @@
 #include <stdint.h>
 
 enum scar_instruction_flag {
-	SCAR_INS_BRANCH = 1,    /**< relative jump; target is set */
-	SCAR_INS_RIP = 2,       /**< addresses memory relative to itself */
-	SCAR_INS_PINNED = 4,    /**< cannot be moved: call, loop, jrcxz */
-	SCAR_INS_END = 8,       /**< control never reaches the next instruction */
-	SCAR_INS_PADDING = 16,  /**< nop or int3 */
+	SCAR_INS_BRANCH = 1,   /**< relative jump; target is set */
+	SCAR_INS_RIP = 2,      /**< addresses memory relative to itself */
+	SCAR_INS_PINNED = 4,   /**< cannot be moved: call, loop, jrcxz */
+	SCAR_INS_END = 8,      /**< control never reaches the next instruction */
+	SCAR_INS_PADDING = 16, /**< nop or int3 */
 	SCAR_INS_SYSCALL = 32,
-	SCAR_INS_ENDBR = 64,    /**< landing pad of an indirect jump: must stay where it is */
+	SCAR_INS_ENDBR = 64, /**< landing pad of an indirect jump: must stay where it is */
 };
 
 /** What an instruction does to %eax. */

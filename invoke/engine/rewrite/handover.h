@@ -28,7 +28,7 @@
 
 /** What kept the first program from starting; fits into PIPE_BUF. */
 struct scar_handover_failure {
-	int error;    /**< errno value */
+	int error;     /**< errno value */
 	int is_engine; /**< the engine failed, not the program */
 	char path[SCAR_HANDOVER_PATH_MAX];
 	char reason[256]; /**< "" or what the errno value does not say */

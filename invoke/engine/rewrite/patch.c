@@ -93,15 +93,15 @@ static void emit_moved(struct emitter *e, const uint8_t *code, uint64_t from, si
  */
 static void emit_check(struct emitter *e, const struct scar_patch_abi *abi, uint8_t *ret_jumps[2])
 {
-	EMIT(e, "\x41\x89\xc3");     /* mov %eax,%r11d */
-	EMIT(e, "\x41\x81\xfb");     /* cmp $SCAR_CALLS_MAX-1,%r11d */
+	EMIT(e, "\x41\x89\xc3"); /* mov %eax,%r11d */
+	EMIT(e, "\x41\x81\xfb"); /* cmp $SCAR_CALLS_MAX-1,%r11d */
 	emit_u32(e, SCAR_CALLS_MAX - 1);
-	EMIT(e, "\x77\x00");         /* ja */
+	EMIT(e, "\x77\x00"); /* ja */
 	ret_jumps[0] = e->out - 1;
-	EMIT(e, "\x41\x80\xbb");     /* cmpb $0,kinds(%r11) */
+	EMIT(e, "\x41\x80\xbb"); /* cmpb $0,kinds(%r11) */
 	emit_u32(e, abi->kinds);
 	EMIT(e, "\x00");
-	EMIT(e, "\x75\x00");         /* jne */
+	EMIT(e, "\x75\x00"); /* jne */
 	ret_jumps[1] = e->out - 1;
 }
 
@@ -120,11 +120,11 @@ static uint64_t emit_clone(struct emitter *e, const struct scar_patch_abi *abi, 
 {
 	uint64_t at = here(e);
 
-	EMIT(e, "\x0f\x05");         /* syscall */
-	EMIT(e, "\x48\x89\xc1");     /* mov %rax,%rcx */
-	EMIT(e, "\xe3\x05");         /* jrcxz over the jump */
+	EMIT(e, "\x0f\x05");     /* syscall */
+	EMIT(e, "\x48\x89\xc1"); /* mov %rax,%rcx */
+	EMIT(e, "\xe3\x05");     /* jrcxz over the jump */
 	emit_jump(e, after);
-	EMIT(e, "\xff\x24\x25");     /* jmp *child_slot */
+	EMIT(e, "\xff\x24\x25"); /* jmp *child_slot */
 	emit_u32(e, abi->child_slot);
 	return at;
 }
@@ -154,16 +154,17 @@ static bool emit_trampoline(struct emitter *e, const struct scar_patch_abi *abi,
 		pass = here(e);
 		EMIT(e, "\x0f\x05");
 		after = here(e);
-		emit_moved(e, window + site->before + SYSCALL_BYTES, addr + SYSCALL_BYTES, site->after);
+		emit_moved(e, window + site->before + SYSCALL_BYTES, addr + SYSCALL_BYTES,
+			   site->after);
 		emit_jump(e, next);
 	}
 	land(e, jumps[0]);
 	if (dynamic)
 		land(e, jumps[1]);
-	EMIT(e, "\x48\x8d\x0d");     /* lea record(%rip),%rcx */
+	EMIT(e, "\x48\x8d\x0d"); /* lea record(%rip),%rcx */
 	load = e->out;
 	emit_u32(e, 0);
-	EMIT(e, "\xff\x24\x25");     /* jmp *enter_slot */
+	EMIT(e, "\xff\x24\x25"); /* jmp *enter_slot */
 	emit_u32(e, abi->enter_slot);
 	clone = may_clone(site->nr) ? emit_clone(e, abi, after) : pass;
 	while (here(e) % 4)

@@ -38,7 +38,8 @@ static bool is_installed(const char *path)
 	void *file;
 	bool same;
 
-	if (fd < 0 || fstat(fd, &st) || (size_t)st.st_size != blob_size() || !(st.st_mode & S_IXUSR))
+	if (fd < 0 || fstat(fd, &st) || (size_t)st.st_size != blob_size() ||
+	    !(st.st_mode & S_IXUSR))
 		return false;
 	file = mmap(NULL, blob_size(), PROT_READ, MAP_PRIVATE, fd, 0);
 	if (file == MAP_FAILED)
@@ -88,7 +89,7 @@ static int install_loader(const char *path, struct scar_err *err)
 struct start {
 	struct scar_prepared prepared;
 	char loader[PATH_MAX];
-	char exe[64];                                            /* environment entry */
+	char exe[64];                                                    /* environment entry */
 	char config[sizeof(SCAR_HANDOVER_CONFIG) + SCAR_GUEST_TEXT_MAX]; /* likewise */
 	char **argv, **envp;
 };
@@ -142,7 +143,8 @@ static int make_state(struct start *s, struct scar_err *err)
 {
 	const size_t prefix = strlen(SCAR_HANDOVER_CONFIG);
 	char texts[PATH_MAX + 8];
-	int n = snprintf(s->loader, sizeof(s->loader), "%s" SCAR_HANDOVER_LOADER, s->prepared.state_dir);
+	int n = snprintf(s->loader, sizeof(s->loader), "%s" SCAR_HANDOVER_LOADER,
+			 s->prepared.state_dir);
 
 	snprintf(texts, sizeof(texts), "%s" SCAR_HANDOVER_TEXTS, s->prepared.state_dir);
 	if (n < 0 || n >= (int)sizeof(s->loader))
@@ -152,7 +154,8 @@ static int make_state(struct start *s, struct scar_err *err)
 	s->prepared.guest.flags = scar_rewrite_flags();
 	memcpy(s->config, SCAR_HANDOVER_CONFIG, prefix);
 	snprintf(s->exe, sizeof(s->exe), SCAR_HANDOVER_EXE "%d!", SCAR_SPAWN_STATUS_FD);
-	if (scar_guest_encode(&s->prepared.guest, s->config + prefix, sizeof(s->config) - prefix) < 0)
+	if (scar_guest_encode(&s->prepared.guest, s->config + prefix, sizeof(s->config) - prefix) <
+	    0)
 		return scar_err_set(err, SCAR_ERR_LIMIT, "too many or too long binds");
 	return install_loader(s->loader, err);
 }

@@ -82,7 +82,8 @@ static void add_neighbours(struct scanner *s, uint32_t from, uint32_t to)
 	uint64_t start, end;
 
 	/* Backwards only from a known boundary: from the middle of code nothing is certain. */
-	if (low < from && scar_unwind_function(&s->unwind, s->vaddr + (from - 1 - s->start), &start, &end) &&
+	if (low < from &&
+	    scar_unwind_function(&s->unwind, s->vaddr + (from - 1 - s->start), &start, &end) &&
 	    start >= s->vaddr && from - (uint32_t)(start - s->vaddr + s->start) < 4096)
 		low = (uint32_t)(start - s->vaddr) + s->start;
 	else
@@ -148,7 +149,8 @@ static const struct scar_scan_instruction *before(const struct scanner *s, int i
 	const struct scar_scan_instruction *ins = s->scan->ins;
 
 	if (i <= 0 || ins[i - 1].offset + ins[i - 1].length != ins[i].offset ||
-	    (ins[i - 1].flags & (SCAR_INS_BRANCH | SCAR_INS_PINNED | SCAR_INS_END | SCAR_INS_SYSCALL)))
+	    (ins[i - 1].flags &
+	     (SCAR_INS_BRANCH | SCAR_INS_PINNED | SCAR_INS_END | SCAR_INS_SYSCALL)))
 		return NULL;
 	return &ins[i - 1];
 }
@@ -417,7 +419,8 @@ static void distrust_far_targets(struct scanner *s)
 		struct scar_site *site;
 		int32_t distance;
 
-		if (op != 0xe8 && op != 0xe9 && (op < 0x80 || op > 0x8f || at == s->start || s->file[at - 1] != 0x0f))
+		if (op != 0xe8 && op != 0xe9 &&
+		    (op < 0x80 || op > 0x8f || at == s->start || s->file[at - 1] != 0x0f))
 			continue;
 		memcpy(&distance, s->file + at + 1, sizeof(distance));
 		site = site_hit(s->scan, (uint64_t)((int64_t)at + JUMP_BYTES + distance));

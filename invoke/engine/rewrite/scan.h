@@ -29,8 +29,8 @@ struct scar_segment {
 };
 
 struct scar_scan_stats {
-	uint32_t raw;                     /**< occurrences of 0f 05 */
-	uint32_t tactics[SCAR_TACTICS];   /**< how many of each */
+	uint32_t raw;                           /**< occurrences of 0f 05 */
+	uint32_t tactics[SCAR_TACTICS];         /**< how many of each */
 	uint32_t by_unwind, by_symbol, by_vote; /**< how boundaries were proven */
 };
 

@@ -52,8 +52,7 @@ void scar_unwind_init(struct scar_unwind *unwind, const uint8_t *file, size_t si
 	unwind->header = file + header->p_offset;
 	unwind->header_vaddr = header->p_vaddr;
 	unwind->fde_count = (uint32_t)s32_at(unwind->header + 8);
-	if (unwind->fde_count == 0 ||
-	    (header->p_filesz - TABLE_OFFSET) / 8 < unwind->fde_count)
+	if (unwind->fde_count == 0 || (header->p_filesz - TABLE_OFFSET) / 8 < unwind->fde_count)
 		unwind->header = NULL;
 }
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "invoke/engine/rewrite/loader/handle.h"
 
-#include <sys/stat.h>
 #include <asm/statfs.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <linux/stat.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "invoke/engine/guest/sys.h"
 #include "invoke/engine/guest/text.h"
@@ -16,12 +16,12 @@
 #define AT_EMPTY_PATH_ 0x1000
 #define TMPFS_MAGIC_ 0x01021994
 /* Flags that open(2) knows; it ignores others, while openat2(2) refuses them. */
-#define OPEN_FLAGS                                                                              \
-	(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_DSYNC |  \
-	 O_SYNC | O_ASYNC | O_DIRECT | O_LARGEFILE_ | O_DIRECTORY | O_NOFOLLOW | O_NOATIME |    \
+#define OPEN_FLAGS                                                                             \
+	(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_DSYNC | \
+	 O_SYNC | O_ASYNC | O_DIRECT | O_LARGEFILE_ | O_DIRECTORY | O_NOFOLLOW | O_NOATIME |   \
 	 O_CLOEXEC | O_PATH | O_TMPFILE)
 #define O_LARGEFILE_ 0100000
-#define IS_LINK(mode) (((mode) & 0170000) == 0120000)
+#define IS_LINK(mode) (((mode)&0170000) == 0120000)
 
 /* openat2 was found missing or refused: as good as SCAR_GUEST_NO_OPENAT2. */
 static bool no_openat2;
@@ -87,7 +87,8 @@ static long open_how(int dir_fd, const char *path, struct open_how *how, bool st
 		return scar_sys(SCAR_NR_openat2, where.dir_fd, where.path, how, sizeof(*how));
 	ret = scar_sys(__NR_openat, where.dir_fd, where.path, how->flags, how->mode);
 	if (scar_root_was_lost(ret, &where))
-		ret = scar_sys(__NR_openat, scar_loader.guest.root_fd, where.path, how->flags, how->mode);
+		ret = scar_sys(__NR_openat, scar_loader.guest.root_fd, where.path, how->flags,
+			       how->mode);
 	return ret;
 }
 
@@ -119,8 +120,8 @@ static long open_restricted(int dir_fd, const char *path, const struct open_how 
 		while (*path == '/' && path[1] == '/')
 			path++;
 		how.resolve |= RESOLVE_IN_ROOT;
-		return scar_sys(SCAR_NR_openat2, *path == '/' ? scar_loader.guest.root_fd : dir_fd, path,
-				&how, sizeof(how));
+		return scar_sys(SCAR_NR_openat2, *path == '/' ? scar_loader.guest.root_fd : dir_fd,
+				path, &how, sizeof(how));
 	}
 	return open_how(dir_fd, path, &how, true);
 }
@@ -130,7 +131,8 @@ long scar_call_open(struct scar_regs *r)
 	switch (r->rax) {
 	case __NR_open: return open_plain(AT_FDCWD, (const char *)r->rdi, r->rsi, r->rdx);
 	case __NR_creat:
-		return open_plain(AT_FDCWD, (const char *)r->rdi, O_CREAT | O_WRONLY | O_TRUNC, r->rsi);
+		return open_plain(AT_FDCWD, (const char *)r->rdi, O_CREAT | O_WRONLY | O_TRUNC,
+				  r->rsi);
 	case __NR_openat: return open_plain((int)r->rdi, (const char *)r->rsi, r->rdx, r->r10);
 	default:
 		return open_restricted((int)r->rdi, (const char *)r->rsi,
@@ -184,8 +186,8 @@ static long statx_at(int dir_fd, const char *path, long flags, long mask, struct
 	if (scar_is_bad_pointer(path))
 		return -EFAULT;
 	if (is_near(path)) {
-		ret = scar_sys(__NR_statx, dir_fd, path, flags | AT_SYMLINK_NOFOLLOW_, mask | STATX_TYPE,
-			       buf);
+		ret = scar_sys(__NR_statx, dir_fd, path, flags | AT_SYMLINK_NOFOLLOW_,
+			       mask | STATX_TYPE, buf);
 		if (ret || !follow || !IS_LINK(buf->stx_mode))
 			return ret;
 	}
@@ -233,16 +235,17 @@ long scar_call_access(struct scar_regs *r)
 	bool legacy = r->rax == __NR_access;
 	int dir_fd = legacy ? AT_FDCWD : (int)r->rdi;
 	const char *path = (const char *)(legacy ? r->rdi : r->rsi);
-	long mode = legacy ? r->rsi : r->rdx, flags = r->rax == SCAR_NR_faccessat2 ? r->r10 : 0, ret;
+	long mode = legacy ? r->rsi : r->rdx, flags = r->rax == SCAR_NR_faccessat2 ? r->r10 : 0,
+	     ret;
 	struct scar_where where;
 
 	if (scar_is_bad_pointer(path))
 		return -EFAULT;
 	if (!*path && (flags & AT_EMPTY_PATH_))
 		return scar_sys(SCAR_NR_faccessat2, dir_fd, path, mode, flags);
-	ret = scar_resolve_near(dir_fd, path,
-				flags & AT_SYMLINK_NOFOLLOW_ ? SCAR_PATH_NOFOLLOW : SCAR_PATH_FOLLOW,
-				&where);
+	ret = scar_resolve_near(
+		dir_fd, path, flags & AT_SYMLINK_NOFOLLOW_ ? SCAR_PATH_NOFOLLOW : SCAR_PATH_FOLLOW,
+		&where);
 	if (ret)
 		return ret;
 	if (where.read_only && (mode & 2))
@@ -294,7 +297,8 @@ long scar_call_readlink(struct scar_regs *r)
 	if (!(where.bind_flags & SCAR_BIND_PROC)) {
 		ret = scar_sys(__NR_readlinkat, where.dir_fd, where.path, buf, size);
 		if (scar_root_was_lost(ret, &where))
-			ret = scar_sys(__NR_readlinkat, scar_loader.guest.root_fd, where.path, buf, size);
+			ret = scar_sys(__NR_readlinkat, scar_loader.guest.root_fd, where.path, buf,
+				       size);
 		return ret;
 	}
 	ret = scar_sys(__NR_readlinkat, where.dir_fd, where.path, text, sizeof(text) - 1);
@@ -338,7 +342,8 @@ long scar_call_statfs(struct scar_regs *r)
 		scar_text_str(&t, "/proc/self/fd/");
 		scar_text_unsigned(&t, (unsigned)r->rdi, 10);
 		/* Of a descriptor the name tells where it lies; one without a name is no file of a bind. */
-		ret = scar_sys(__NR_readlinkat, AT_FDCWD, link, where.guest, sizeof(where.guest) - 1);
+		ret = scar_sys(__NR_readlinkat, AT_FDCWD, link, where.guest,
+			       sizeof(where.guest) - 1);
 		where.guest[ret > 0 ? ret : 0] = '\0';
 		if (where.guest[0] == '/' &&
 		    scar_path_to_guest(&scar_loader.guest, where.guest, sizeof(where.guest)) > 0 &&
@@ -348,7 +353,8 @@ long scar_call_statfs(struct scar_regs *r)
 	} else {
 		ret = scar_resolve(AT_FDCWD, (const char *)r->rdi, SCAR_PATH_FOLLOW, &where);
 		if (ret == 0)
-			ret = scar_sys(__NR_statfs, scar_where_flat(&scar_loader.guest, &where, flat), buf);
+			ret = scar_sys(__NR_statfs,
+				       scar_where_flat(&scar_loader.guest, &where, flat), buf);
 	}
 	/* POSIX shared memory asks whether /dev/shm really is a tmpfs. */
 	if (ret == 0 && (where.bind_flags & SCAR_BIND_TMPFS))

@@ -205,7 +205,8 @@ long scar_call_chown(struct scar_regs *r)
 		ret = scar_sys(__NR_fchownat, dir_fd, path, -1, -1, flags);
 	} else {
 		ret = scar_resolve(dir_fd, path,
-				   flags & AT_SYMLINK_NOFOLLOW_ ? SCAR_PATH_NOFOLLOW : SCAR_PATH_FOLLOW,
+				   flags & AT_SYMLINK_NOFOLLOW_ ? SCAR_PATH_NOFOLLOW
+								: SCAR_PATH_FOLLOW,
 				   &where);
 		if (ret == 0 && where.read_only)
 			return -EROFS;

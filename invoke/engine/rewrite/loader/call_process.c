@@ -176,7 +176,8 @@ static long clone3(const struct scar_regs *r)
 	return clone_on(r, args->flags, args->stack ? args->stack + args->stack_size : 0);
 }
 
-extern void scar_unmap_and_exit(void *block, unsigned long size, long status) __attribute__((noreturn));
+extern void scar_unmap_and_exit(void *block, unsigned long size, long status)
+	__attribute__((noreturn));
 
 static long thread_exit(const struct scar_regs *r)
 {

@@ -81,7 +81,8 @@ static long translate(const struct sockaddr_un *addr, long len, bool creates, st
 	path[n] = '\0';
 	ret_name->parent_fd = -1;
 	ret_name->addr.sun_family = AF_UNIX_;
-	ret = scar_resolve_near(AT_FDCWD, path, creates ? SCAR_PATH_PARENT : SCAR_PATH_FOLLOW, &where);
+	ret = scar_resolve_near(AT_FDCWD, path, creates ? SCAR_PATH_PARENT : SCAR_PATH_FOLLOW,
+				&where);
 	if (ret)
 		return ret;
 	if (creates && where.read_only)
@@ -112,7 +113,8 @@ static long with_name(const struct scar_regs *r)
 		return SCAR_PASS;
 	ret = translate(addr, len, r->rax == __NR_bind, &name);
 	if (ret == 0) {
-		ret = sends ? scar_sys(__NR_sendto, r->rdi, r->rsi, r->rdx, r->r10, &name.addr, name.len)
+		ret = sends ? scar_sys(__NR_sendto, r->rdi, r->rsi, r->rdx, r->r10, &name.addr,
+				       name.len)
 			    : scar_sys(r->rax, r->rdi, &name.addr, name.len);
 	}
 	release(&name);
@@ -150,7 +152,8 @@ static long send_messages(const struct scar_regs *r)
 	if (count > 1024)
 		count = 1024;
 	for (unsigned i = 0; i < count; i++)
-		named += many[i].header.name && names_file(many[i].header.name, many[i].header.name_len);
+		named += many[i].header.name &&
+			 names_file(many[i].header.name, many[i].header.name_len);
 	if (!named)
 		return SCAR_PASS;
 	for (; sent < count; sent++) {
@@ -247,8 +250,7 @@ long scar_call_socket(struct scar_regs *r)
 	case __NR_sendmmsg: return send_messages(r);
 	case __NR_recvmsg: return receive_message(r);
 	case __NR_getsockopt: return socket_option(r);
-	case __NR_recvfrom:
-		return with_answer(r, (struct sockaddr_un *)r->r8, (int *)r->r9);
+	case __NR_recvfrom: return with_answer(r, (struct sockaddr_un *)r->r8, (int *)r->r9);
 	default: return with_answer(r, (struct sockaddr_un *)r->rsi, (int *)r->rdx);
 	}
 }

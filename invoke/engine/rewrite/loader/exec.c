@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/mman.h>
-#include <sys/stat.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "invoke/engine/guest/elf.h"
 #include "invoke/engine/guest/shebang.h"
@@ -43,7 +43,8 @@ static long open_program(struct exec *x)
 	ret = scar_sys(__NR_faccessat, x->where.dir_fd, x->where.path, 1 /* X_OK */);
 	if (ret < 0)
 		return ret;
-	fd = scar_sys(__NR_openat, x->where.dir_fd, x->where.path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
+	fd = scar_sys(__NR_openat, x->where.dir_fd, x->where.path,
+		      O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
 	if (fd < 0) {
 		x->reason = fd == -EACCES ? "not readable" : "";
 		return fd;
@@ -217,7 +218,7 @@ static unsigned put_arguments(const struct exec *x, char **out, char *const *arg
 		out[n++] = argv[i];
 	/* Linux 5.18: a program never sees an empty argv. */
 	if (n == 0)
-		out[n++] = (char *)(uintptr_t)"";
+		out[n++] = (char *)(uintptr_t) "";
 	out[n++] = NULL;
 	return n;
 }
@@ -274,9 +275,9 @@ static long prepare(struct exec *x, int dir_fd, const char *path, int flags)
 		if (t.cut)
 			return -ENAMETOOLONG;
 	}
-	ret = scar_path_resolve(&scar_loader.paths, AT_FDCWD, x->script,
-				flags & AT_SYMLINK_NOFOLLOW_ ? SCAR_PATH_NOFOLLOW : SCAR_PATH_FOLLOW,
-				&x->where);
+	ret = scar_path_resolve(
+		&scar_loader.paths, AT_FDCWD, x->script,
+		flags & AT_SYMLINK_NOFOLLOW_ ? SCAR_PATH_NOFOLLOW : SCAR_PATH_FOLLOW, &x->where);
 	/* A link that may not be followed is all that fails so; the kernel says which way. */
 	if (ret == 0 && (flags & AT_SYMLINK_NOFOLLOW_)) {
 		char byte;
@@ -291,9 +292,9 @@ static long prepare(struct exec *x, int dir_fd, const char *path, int flags)
 		ret = scar_path_resolve(&scar_loader.paths, AT_FDCWD,
 					x->shebangs[x->shebang_count - 1].interpreter,
 					SCAR_PATH_FOLLOW, &x->where);
-		if (ret < 0)
-			x->reason = "the interpreter of the script is missing";
 	}
+	if (ret == -ENOENT && x->shebang_count && !*x->reason)
+		x->reason = "the interpreter of the script is missing";
 	if (ret == 0)
 		name_program(x);
 	return ret;

@@ -138,8 +138,8 @@ static bool patch_segment(struct scar_image *image, struct scar_image_segment *s
 		struct scar_site *s = &sites[segment->first_site + i];
 		uint64_t place = base + (uint64_t)segment->delta + used;
 		size_t n = scar_patch_site(&abi, s, text + s->offset,
-					   base + (s->offset - segment->offset),
-					   trampolines + used, place);
+					   base + (s->offset - segment->offset), trampolines + used,
+					   place);
 
 		if (n == 0)
 			return false;
@@ -201,7 +201,8 @@ static bool write_image(int out, struct scar_image *image, struct scar_scan *sca
 	for (uint32_t i = 0; i < image->segment_count && image->usable; i++) {
 		struct scar_image_segment *segment = &image->segments[i];
 		uint64_t room = (uint64_t)segment->site_count * SCAR_TRAMPOLINE_MAX + PAGE;
-		uint8_t *trampolines = (uint8_t *)scar_sys(__NR_mmap, 0, room, PROT_READ | PROT_WRITE,
+		uint8_t *trampolines = (uint8_t *)scar_sys(__NR_mmap, 0, room,
+							   PROT_READ | PROT_WRITE,
 							   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 		if (scar_sys_failed((long)trampolines))

@@ -11,9 +11,9 @@
 #ifndef SCAR_INVOKE_ENGINE_REWRITE_LOADER_IMAGE_H
 #define SCAR_INVOKE_ENGINE_REWRITE_LOADER_IMAGE_H
 
-#include <sys/stat.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include "invoke/engine/rewrite/patch.h"
 #include "invoke/engine/rewrite/scan.h"

@@ -30,10 +30,10 @@ struct scar_regs {
 struct scar_loader {
 	struct scar_guest guest;
 	struct scar_path_context paths;
-	char exe[SCAR_GUEST_PATH_MAX];        /**< guest path of the running program */
+	char exe[SCAR_GUEST_PATH_MAX];           /**< guest path of the running program */
 	char exe_host[SCAR_GUEST_ROOT_MAX + 16]; /**< of the loader itself */
-	char config_text[SCAR_GUEST_TEXT_MAX]; /**< guest's strings live here */
-	int status_fd;  /**< where a first start reports its failure, else -1 */
+	char config_text[SCAR_GUEST_TEXT_MAX];   /**< guest's strings live here */
+	int status_fd;       /**< where a first start reports its failure, else -1 */
 	uint32_t page_traps; /**< sites patched with ud2 */
 };
 

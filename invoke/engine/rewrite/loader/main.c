@@ -163,12 +163,13 @@ static long map_segment(int fd, const Elf64_Phdr *p, uint64_t bias)
 	long ret;
 
 	if (p->p_filesz) {
-		ret = scar_sys(__NR_mmap, start, p->p_filesz + slack, prot, MAP_PRIVATE | MAP_FIXED, fd,
-			       p->p_offset - slack);
+		ret = scar_sys(__NR_mmap, start, p->p_filesz + slack, prot, MAP_PRIVATE | MAP_FIXED,
+			       fd, p->p_offset - slack);
 		if (scar_sys_failed(ret))
 			return ret;
 		if (prot & PROT_EXEC) {
-			ret = scar_text_map(start, p->p_filesz + slack, fd, p->p_offset - slack, prot);
+			ret = scar_text_map(start, p->p_filesz + slack, fd, p->p_offset - slack,
+					    prot);
 			if (ret < 0)
 				return ret;
 		}
@@ -203,8 +204,7 @@ static long map_program(int fd, struct scar_elf *elf, struct loaded *ret_loaded)
 
 		if (p->p_type != PT_LOAD)
 			continue;
-		if (p->p_offset <= elf->phdr_offset &&
-		    elf->phdr_offset - p->p_offset < p->p_filesz)
+		if (p->p_offset <= elf->phdr_offset && elf->phdr_offset - p->p_offset < p->p_filesz)
 			ret_loaded->phdrs = bias + p->p_vaddr + (elf->phdr_offset - p->p_offset);
 		ret = map_segment(fd, p, bias);
 		if (ret < 0)
@@ -217,7 +217,8 @@ static void load(const char *path, struct loaded *ret_loaded)
 {
 	static struct scar_where where;
 	static struct scar_elf elf;
-	long fd, ret = scar_path_resolve(&scar_loader.paths, AT_FDCWD, path, SCAR_PATH_FOLLOW, &where);
+	long fd, ret = scar_path_resolve(&scar_loader.paths, AT_FDCWD, path, SCAR_PATH_FOLLOW,
+					 &where);
 
 	if (ret < 0)
 		scar_loader_die("cannot find", path, ret);
@@ -267,7 +268,8 @@ static void set_name(void)
 			name = at + 1;
 	memcpy(comm, name, strnlen(name, sizeof(comm) - 1));
 	if (scar_sys(__NR_prctl, 15 /* PR_SET_NAME */, comm) < 0) {
-		long fd = scar_sys(__NR_openat, AT_FDCWD, "/proc/self/comm", O_WRONLY | O_CLOEXEC, 0);
+		long fd = scar_sys(__NR_openat, AT_FDCWD, "/proc/self/comm", O_WRONLY | O_CLOEXEC,
+				   0);
 
 		if (fd >= 0) {
 			scar_sys(__NR_write, fd, comm, strlen(comm));
@@ -382,8 +384,8 @@ struct scar_entry scar_loader_main(uint64_t *stack)
 	bool first;
 
 	scar_has_fsgsbase = auxv_value(&s, 26 /* AT_HWCAP2 */) & HWCAP2_FSGSBASE;
-	*thread = (struct scar_thread){.self = thread, .top = (char *)thread, .low = scar_main_block,
-				       .is_main = true};
+	*thread = (struct scar_thread){
+		.self = thread, .top = (char *)thread, .low = scar_main_block, .is_main = true};
 	scar_thread_install(thread, scar_has_fsgsbase);
 	first = take_state(&s);
 	init_state();

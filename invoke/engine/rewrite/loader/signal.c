@@ -43,8 +43,9 @@ static void on_sigill(int sig, siginfo_t *info, ucontext_t *context)
 	if (action.handler == (uint64_t)(uintptr_t)SIG_DFL ||
 	    action.handler == (uint64_t)(uintptr_t)SIG_IGN) {
 		/* Returning executes the faulty instruction again, now with the kernel's answer. */
-		set_action(SIGILL, &(struct action){.flags = KERNEL_SA_RESTORER,
-						    .restorer = (uint64_t)(uintptr_t)scar_signal_return});
+		set_action(SIGILL,
+			   &(struct action){.flags = KERNEL_SA_RESTORER,
+					    .restorer = (uint64_t)(uintptr_t)scar_signal_return});
 		return;
 	}
 	/* The guest's mask for its handler, as far as it can be given after the fact. */
@@ -79,7 +80,7 @@ long scar_call_sigaction(struct scar_regs *regs)
 	const struct action *new = (const struct action *)regs->rsi;
 	struct action *old = (struct action *)regs->rdx, copy;
 
-	if (!claimed || regs->r10 != MASK_BYTES || (new && scar_is_bad_pointer(new)) ||
+	if (!claimed || regs->r10 != MASK_BYTES || (new &&scar_is_bad_pointer(new)) ||
 	    (old && scar_is_bad_pointer(old)))
 		return scar_sys(__NR_rt_sigaction, regs->rdi, new, old, regs->r10);
 	if (new)

@@ -41,7 +41,8 @@ static unsigned trap_slot(uint64_t site)
 
 static bool add_trap(uint64_t site, uint64_t trampoline)
 {
-	for (unsigned i = 0, slot = trap_slot(site); i < TRAPS_MAX; i++, slot = (slot + 1) % TRAPS_MAX) {
+	for (unsigned i = 0, slot = trap_slot(site); i < TRAPS_MAX;
+	     i++, slot = (slot + 1) % TRAPS_MAX) {
 		if (traps[slot].site && traps[slot].site != site)
 			continue;
 		traps[slot].trampoline = trampoline;
@@ -53,7 +54,8 @@ static bool add_trap(uint64_t site, uint64_t trampoline)
 
 uint64_t scar_text_trap(uint64_t addr)
 {
-	for (unsigned i = 0, slot = trap_slot(addr); i < TRAPS_MAX; i++, slot = (slot + 1) % TRAPS_MAX) {
+	for (unsigned i = 0, slot = trap_slot(addr); i < TRAPS_MAX;
+	     i++, slot = (slot + 1) % TRAPS_MAX) {
 		uint64_t site = __atomic_load_n(&traps[slot].site, __ATOMIC_ACQUIRE);
 
 		if (site == addr)
@@ -78,7 +80,8 @@ static int map_image(int fd, const struct scar_image_segment *s, uint64_t start,
 	uint64_t trampolines = start + (uint64_t)s->delta;
 	uint64_t size = (s->trampoline_bytes + PAGE - 1) & ~(uint64_t)(PAGE - 1);
 	long got = scar_sys(__NR_mmap, trampolines, size, PROT_READ | PROT_EXEC,
-			    MAP_PRIVATE | MAP_FIXED_NOREPLACE, fd, (uint64_t)s->trampoline_page * PAGE);
+			    MAP_PRIVATE | MAP_FIXED_NOREPLACE, fd,
+			    (uint64_t)s->trampoline_page * PAGE);
 
 	if (got != (long)trampolines) {
 		if (!scar_sys_failed(got)) /* a kernel before 4.17 takes the address for a hint */
@@ -201,8 +204,8 @@ static int apply_segment(int image_fd, const struct scar_image_segment *s, struc
 		long bytes = (long)(image.site_count * sizeof(scan->sites[0]));
 
 		if (image.site_count > SCAR_SCAN_SITES_MAX ||
-		    scar_sys(__NR_pread64, image_fd, scan->sites, bytes, (uint64_t)image.site_page * PAGE) !=
-			    bytes)
+		    scar_sys(__NR_pread64, image_fd, scan->sites, bytes,
+			     (uint64_t)image.site_page * PAGE) != bytes)
 			return -EIO;
 		scan->site_count = image.site_count;
 	}

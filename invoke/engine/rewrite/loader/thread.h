@@ -28,7 +28,8 @@ struct scar_thread {
 	struct scar_thread *self;
 	char *top; /**< where the next call of the handler starts, above all frames in use */
 	char *low;
-	struct scar_thread *spare; /**< of a finished vfork child; this thread's next child takes it */
+	struct scar_thread
+		*spare; /**< of a finished vfork child; this thread's next child takes it */
 	int pid;        /**< process it was made in */
 	bool is_main;   /**< the first thread of a program: not freed at its end */
 };
