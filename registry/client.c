@@ -33,9 +33,12 @@ static const struct scar_source_ops *ops_of(enum scar_transport transport)
 	return NULL;
 }
 
-static int open_source(struct scar_source *source, const struct scar_source_options *options,
-		       struct scar_err *err)
+static int open_source(struct scar_source *source, const struct scar_ref *ref,
+		       const struct scar_source_options *options, struct scar_err *err)
 {
+	source->name = scar_ref_format(ref);
+	if (!source->name)
+		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
 	/* A copy of its own, by way of the text; the implementations borrow it. */
 	if (scar_ref_parse(source->name, &source->ref, err) < 0)
 		return -1;
@@ -55,11 +58,8 @@ int scar_source_open(const struct scar_ref *ref, const struct scar_source_option
 
 	if (!source)
 		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
-	source->name = scar_ref_format(ref);
-	if (!source->name)
-		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
-	if (open_source(source, options, err) < 0)
-		return scar_err_wrap(err, "image %s", source->name);
+	if (open_source(source, ref, options, err) < 0)
+		return scar_err_wrap(err, "image %s", source->name ? source->name : "?");
 	*ret_source = scar_steal(source);
 	return 0;
 }

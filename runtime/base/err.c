@@ -72,6 +72,10 @@ __attribute__((format(printf, 2, 0))) static size_t format_text(char text[SCAR_E
 	return (size_t)len < SCAR_ERR_MSG_MAX ? (size_t)len : SCAR_ERR_MSG_MAX - 1;
 }
 
+#undef scar_err_set
+#undef scar_err_errno
+#undef scar_err_wrap
+
 int scar_err_set(struct scar_err *err, enum scar_err_kind kind, const char *fmt, ...)
 {
 	char text[SCAR_ERR_MSG_MAX];
