@@ -131,7 +131,18 @@ def test_a_host_name_that_does_not_exist(function):
 
 @pytest.mark.parametrize(
     "reference",
-    ["docker.io/UPPER", "a b", "x@sha256:12", "host:99999/x", "-x", "a/../b", "http://registry.example/x", ":tag", "a//b", "x:" + "t" * 129],
+    [
+        "docker.io/UPPER",
+        "a b",
+        "x@sha256:12",
+        "host:99999/x",
+        "-x",
+        "a/../b",
+        "http://registry.example/x",
+        ":tag",
+        "a//b",
+        "x:" + "t" * 129,
+    ],
 )
 def test_a_wrong_reference(function, reference):
     failed(function.run("true", image=reference), "Runtime.InvalidImageReference", reference[:40])

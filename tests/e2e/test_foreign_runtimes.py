@@ -8,6 +8,7 @@ import fcntl
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -156,7 +157,8 @@ def test_under_vercel_fun(fun, pushed, tmp_path):
 
 
 @contextmanager
-def running_rie(program: Path, folder: Path, environment: dict[str, str]) -> Iterator[int]:
+def running_rie(program: Path, folder: Path, environment: dict[str, str]) -> Iterator[tuple[int, int]]:
+    """Its port and its process."""
     api, front = free_port(), free_port()
     command = [
         program,
@@ -185,7 +187,7 @@ def running_rie(program: Path, folder: Path, environment: dict[str, str]) -> Ite
                 if probe.connect_ex(("127.0.0.1", front)) == 0:
                     break
             time.sleep(0.02)
-        yield front
+        yield front, process.pid
     except AssertionError as error:
         raise AssertionError(f"{error}\nlog of aws-lambda-rie: {log.read_text(errors='replace')[-3000:]}") from error
     finally:
@@ -206,9 +208,31 @@ def invoke_rie(port: int, event: dict) -> bytes:
 
 
 def test_under_aws_runtime_interface_emulator(rie, pushed, tmp_path):
-    with running_rie(rie, tmp_path, function_environment(tmp_path, pushed("busybox"))) as port:
+    with running_rie(rie, tmp_path, function_environment(tmp_path, pushed("busybox"))) as (port, _):
         answers = [invoke_rie(port, event) for event in EVENTS]
         assert answers[0] == b"hello from ID=busybox\n"
         assert json.loads(answers[1])["errorType"] == "Function.ExitError", answers[1]
         assert json.loads(answers[2])["errorType"] == "Runtime.RegistryNetwork", answers[2]
         assert answers[3] == b"next\n"
+
+
+def test_a_thousand_warm_invocations_under_the_emulator_leave_nothing(rie, pushed, tmp_path):
+    def usage() -> tuple[int, int, int]:
+        """Descriptors and resident KiB of bootstrap, and files of its store."""
+        (inner,) = [pid for pid in descendants(emulator) if Path(f"/proc/{pid}/comm").read_text() == "bootstrap\n"]
+        rss = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{inner}/status").read_text())
+        return (
+            len(os.listdir(f"/proc/{inner}/fd")),
+            int(rss[1]),
+            sum(len(dirs) + len(files) for _, dirs, files in os.walk(tmp_path / "store")),
+        )
+
+    with running_rie(rie, tmp_path, function_environment(tmp_path, pushed("busybox"))) as (port, emulator):
+        event = {"cmd_args": json.dumps(["true"])}
+        assert {invoke_rie(port, event) for _ in range(100)} == {b""}
+        before = usage()
+        assert {invoke_rie(port, event) for _ in range(1000)} == {b""}
+        after = usage()
+    print(f"\n(fds, RSS in KiB, files): {before} then {after}")
+    assert (after[0], after[2]) == (before[0], before[2])
+    assert after[1] <= before[1] + 512
