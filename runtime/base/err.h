@@ -88,8 +88,20 @@ int scar_err_wrap(struct scar_err *err, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
 /* Compiler and analyzer, which see one source at a time, learn here that these give -1 always. */
-#define scar_err_set(...) __extension__({ scar_err_set(__VA_ARGS__); -1; })
-#define scar_err_errno(...) __extension__({ scar_err_errno(__VA_ARGS__); -1; })
-#define scar_err_wrap(...) __extension__({ scar_err_wrap(__VA_ARGS__); -1; })
+#define scar_err_set(...)                  \
+	__extension__({                    \
+		scar_err_set(__VA_ARGS__); \
+		-1;                        \
+	})
+#define scar_err_errno(...)                  \
+	__extension__({                      \
+		scar_err_errno(__VA_ARGS__); \
+		-1;                          \
+	})
+#define scar_err_wrap(...)                  \
+	__extension__({                     \
+		scar_err_wrap(__VA_ARGS__); \
+		-1;                         \
+	})
 
 #endif
