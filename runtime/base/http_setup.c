@@ -203,6 +203,8 @@ static CURLcode set_connection(CURL *easy, const struct scar_http_transfer *tran
 	SET(CURLOPT_PROTOCOLS_STR, "http,https");
 	SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	SET(CURLOPT_NOSIGNAL, 1L);
+	/* Do not wait for a name's look-up when the transfer is over without it. */
+	SET(CURLOPT_QUICK_EXIT, 1L);
 	SET(CURLOPT_TCP_KEEPALIVE, 1L);
 	/* Refused where a transfer that ended early (a name not resolved) has left its buffer behind; that one serves as well. */
 	(void)curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BYTES);
