@@ -34,10 +34,11 @@ struct scar_guest_bind {
 };
 
 enum scar_guest_flag {
-	SCAR_GUEST_NO_OPENAT2 = 1, /**< path walk only, as on kernels before 5.6 */
-	SCAR_GUEST_TRAP = 2,       /**< patch every site with ud2 (tests the last resort) */
-	SCAR_GUEST_TRACE = 4,      /**< print each translated call on stderr */
-	SCAR_GUEST_NO_CACHE = 8,   /**< neither read nor write the cache of patched text */
+	SCAR_GUEST_NO_OPENAT2 = 1,   /**< path walk only, as on kernels before 5.6 */
+	SCAR_GUEST_TRAP = 2,         /**< patch every site with ud2 (tests the last resort) */
+	SCAR_GUEST_TRACE = 4,        /**< print each translated call on stderr */
+	SCAR_GUEST_NO_CACHE = 8,     /**< neither read nor write the cache of patched text */
+	SCAR_GUEST_NO_FSGSBASE = 16, /**< as on kernels before 5.9 */
 };
 
 /** Ids as the guest sees them. */

@@ -24,6 +24,8 @@ unsigned scar_rewrite_flags(void)
 		flags |= SCAR_GUEST_TRAP;
 	if (is_set("SCAR_REWRITE_CACHE", "0"))
 		flags |= SCAR_GUEST_NO_CACHE;
+	if (is_set("SCAR_NO_FSGSBASE", "1"))
+		flags |= SCAR_GUEST_NO_FSGSBASE;
 	if (is_set("SCAR_REWRITE_TRACE", "1"))
 		flags |= SCAR_GUEST_TRACE;
 	return flags;

@@ -388,6 +388,10 @@ struct scar_entry scar_loader_main(uint64_t *stack)
 		.self = thread, .top = (char *)thread, .low = scar_main_block, .is_main = true};
 	scar_thread_install(thread, scar_has_fsgsbase);
 	first = take_state(&s);
+	if (scar_loader.guest.flags & SCAR_GUEST_NO_FSGSBASE) {
+		scar_has_fsgsbase = false;
+		scar_thread_install(thread, false);
+	}
 	init_state();
 	/* We are on this stack: what execve and signals use must lie below. */
 	thread->top -= SCAR_HANDLER_FRAME;
