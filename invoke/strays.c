@@ -13,10 +13,12 @@
 #include <sys/stat.h>
 
 #include "runtime/base/cleanup.h"
+#include "runtime/base/clock.h"
 #include "runtime/base/log.h"
 
-/* A process may fork between our look at its child and at itself. */
-#define LOOKS 5
+/* A process may fork between our look at its child and at itself, and takes its time to die. */
+#define LOOKS 50
+#define BETWEEN_MS 1
 #define PART_BYTES 8192
 
 /* Is `marker` one of the NUL-terminated entries that come out of fd? */
@@ -87,6 +89,7 @@ size_t scar_strays_kill(const char *marker)
 		count += found;
 		if (found == 0)
 			break;
+		scar_clock_sleep_ms(BETWEEN_MS);
 	}
 	return count;
 }
