@@ -25,9 +25,19 @@ int scar_root_reopen(void)
 	const int flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
 	uint64_t limit[2] = {1024, 1024};
 	long fd = scar_sys(__NR_openat, AT_FDCWD, scar_loader.guest.root, flags, 0), high;
+	int old = scar_loader.guest.root_fd;
 
 	if (fd < 0)
 		return (int)fd;
+	/* The same number if it is free: a vfork child shares our memory, but not its descriptors. */
+	if (old >= 0) {
+		high = scar_sys(__NR_fcntl, fd, F_DUPFD_CLOEXEC, old);
+		if (high >= 0) {
+			scar_sys(__NR_close, fd);
+			scar_loader.guest.root_fd = (int)high;
+			return 0;
+		}
+	}
 	/* Out of the way: programs count on small numbers, and close all they know of. */
 	scar_sys(__NR_prlimit64, 0, 7 /* RLIMIT_NOFILE */, NULL, limit);
 	if (limit[0] > 4096)

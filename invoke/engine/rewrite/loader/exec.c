@@ -11,7 +11,7 @@
 #include "invoke/engine/guest/shebang.h"
 #include "invoke/engine/guest/sys.h"
 #include "invoke/engine/guest/text.h"
-#include "invoke/engine/rewrite/loader/loader.h"
+#include "invoke/engine/rewrite/loader/handle.h"
 #include "invoke/engine/rewrite/loader/thread.h"
 
 #define AT_EMPTY_PATH_ 0x1000
@@ -77,8 +77,7 @@ static long check_elf(struct exec *x, int fd)
 		struct scar_where *where = (struct scar_where *)(void *)x->config;
 		_Static_assert(sizeof(x->config) >= sizeof(*where), "config is built later");
 
-		ret = scar_path_resolve(&scar_loader.paths, AT_FDCWD, interpreter, SCAR_PATH_FOLLOW,
-					where);
+		ret = scar_resolve(AT_FDCWD, interpreter, SCAR_PATH_FOLLOW, where);
 		if (ret == 0)
 			ret = scar_sys(__NR_faccessat, where->dir_fd, where->path, 1);
 	}
@@ -275,9 +274,9 @@ static long prepare(struct exec *x, int dir_fd, const char *path, int flags)
 		if (t.cut)
 			return -ENAMETOOLONG;
 	}
-	ret = scar_path_resolve(
-		&scar_loader.paths, AT_FDCWD, x->script,
-		flags & AT_SYMLINK_NOFOLLOW_ ? SCAR_PATH_NOFOLLOW : SCAR_PATH_FOLLOW, &x->where);
+	ret = scar_resolve(AT_FDCWD, x->script,
+			   flags & AT_SYMLINK_NOFOLLOW_ ? SCAR_PATH_NOFOLLOW : SCAR_PATH_FOLLOW,
+			   &x->where);
 	/* A link that may not be followed is all that fails so; the kernel says which way. */
 	if (ret == 0 && (flags & AT_SYMLINK_NOFOLLOW_)) {
 		char byte;
@@ -289,9 +288,8 @@ static long prepare(struct exec *x, int dir_fd, const char *path, int flags)
 		ret = inspect(x);
 		if (ret != 1)
 			break;
-		ret = scar_path_resolve(&scar_loader.paths, AT_FDCWD,
-					x->shebangs[x->shebang_count - 1].interpreter,
-					SCAR_PATH_FOLLOW, &x->where);
+		ret = scar_resolve(AT_FDCWD, x->shebangs[x->shebang_count - 1].interpreter,
+				   SCAR_PATH_FOLLOW, &x->where);
 	}
 	if (ret == -ENOENT && x->shebang_count && !*x->reason)
 		x->reason = "the interpreter of the script is missing";
