@@ -92,7 +92,6 @@ static enum scar_err_kind kind_of(CURLcode code, const struct scar_http_transfer
 		if (total_us > 0 && scar_clock_monotonic_us() - transfer->started_us >= total_us)
 			return SCAR_ERR_TIMEOUT;
 		return SCAR_ERR_NETWORK;
-	case CURLE_PARTIAL_FILE:
 	case CURLE_WEIRD_SERVER_REPLY:
 	case CURLE_BAD_CONTENT_ENCODING:
 	case CURLE_UNSUPPORTED_PROTOCOL: return SCAR_ERR_PROTOCOL;

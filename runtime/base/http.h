@@ -86,8 +86,8 @@ void scar_http_response_init(struct scar_http_response *resp);
 void scar_http_response_clear(struct scar_http_response *resp);
 /**
  * Performs one request; what resp held before is dropped. 0 when a complete response arrived, whatever
- * its status: the caller looks at resp->status. -1: SCAR_ERR_NETWORK (also connect or stall time-out), _TLS,
- * _LIMIT, _TIMEOUT (total_timeout_ms), _PROTOCOL (body cut short), _CONFIG (URL refused), _INTERRUPTED, or the
+ * its status: the caller looks at resp->status. -1: SCAR_ERR_NETWORK (also connect or stall time-out, or a body cut short), _TLS,
+ * _LIMIT, _TIMEOUT (total_timeout_ms), _PROTOCOL, _CONFIG (URL refused), _INTERRUPTED, or the
  * error of the sink or body source. resp->status may be set even then.
  */
 int scar_http_perform(struct scar_http *http, const struct scar_http_request *req,

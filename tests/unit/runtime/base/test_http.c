@@ -520,9 +520,9 @@ static void a_body_cut_short_is_an_error(void **state)
 	struct fixture *f = *state;
 
 	assert_int_equal(perform_get(f, "/short"), -1);
-	assert_int_equal(f->err.kind, SCAR_ERR_PROTOCOL);
+	assert_int_equal(f->err.kind, SCAR_ERR_NETWORK);
 	assert_int_equal(perform_get(f, "/short-chunks"), -1);
-	assert_int_equal(f->err.kind, SCAR_ERR_PROTOCOL);
+	assert_int_equal(f->err.kind, SCAR_ERR_NETWORK);
 }
 
 static void a_connection_closed_without_answer_is_a_network_error(void **state)
