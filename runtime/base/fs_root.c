@@ -145,6 +145,11 @@ static int step(struct walk *walk, const char *name, bool last, int flags, mode_
 		return 0;
 	if (strcmp(name, "..") == 0)
 		return go_up(walk);
+	/* open(2) never makes what has a slash after its name, and does not look. */
+	if (!last && (flags & O_CREAT) && walk->next[strspn(walk->next, "/")] == '\0') {
+		errno = EISDIR;
+		return -1;
+	}
 	/* O_CREAT with O_EXCL is told of a link by EEXIST. */
 	if (last && (flags & O_CREAT) && (flags & O_EXCL))
 		follows = false;
