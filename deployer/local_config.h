@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file local_config.h
+ * The command line of `scar local run` and `scar local serve`, and what the caller's environment
+ * adds to it.
+ */
+#ifndef SCAR_DEPLOYER_LOCAL_CONFIG_H
+#define SCAR_DEPLOYER_LOCAL_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "runtime/base/buf.h"
+#include "runtime/emulator/function.h"
+
+struct scar_err;
+
+struct scar_local_config {
+	bool help;
+	uint16_t port;
+	const char *script;     /**< path or NULL */
+	const char *stdin_path; /**< path, "-", or NULL */
+	char *const *args;      /**< of the program; NULL-terminated, borrowed from argv */
+	struct scar_function function;
+
+	/* What function points to; owned. */
+	char *bootstrap;
+	char **variables;
+	char **binds;
+};
+
+/**
+ * `args` begins behind the word run or serve. `environment` is the caller's. SCAR_ERR_CONFIG names
+ * the option that is wrong (exit status EX_USAGE).
+ */
+int scar_local_config_parse(bool serve, char **args, char **environment,
+			    struct scar_local_config *ret_config, struct scar_err *err);
+void scar_local_config_clear(struct scar_local_config *config);
+
+/** The event for `run`: cmd_args, script and stdin as bootstrap takes them. */
+int scar_local_config_event(const struct scar_local_config *config, struct scar_buf *event,
+			    struct scar_err *err);
+
+#endif

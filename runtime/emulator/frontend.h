@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file frontend.h
+ * The Invoke endpoints of the Lambda API for one function, on loopback:
+ * POST /2015-03-31/functions/NAME/invocations (Invoke: RequestResponse, Event, DryRun) and
+ * POST /2021-11-15/functions/NAME/response-streaming-invocations (InvokeWithResponseStream).
+ * Signatures are not checked. NAME may be an ARN, with or without a qualifier; every name reaches
+ * the one function. A thread for each connection.
+ */
+#ifndef SCAR_RUNTIME_EMULATOR_FRONTEND_H
+#define SCAR_RUNTIME_EMULATOR_FRONTEND_H
+
+#include <stdint.h>
+
+struct scar_environment;
+struct scar_err;
+struct scar_frontend;
+
+/** Connections at once; more wait to be accepted. */
+#define SCAR_FRONTEND_CONNECTIONS 128
+
+/** Listens. */
+int scar_frontend_open(uint16_t port, struct scar_frontend **ret_frontend, struct scar_err *err);
+/** Serves until scar_frontend_stop(). */
+int scar_frontend_run(struct scar_frontend *frontend, struct scar_environment *environment,
+		      struct scar_err *err);
+/** Any thread. */
+void scar_frontend_stop(struct scar_frontend *frontend);
+/** Ends the connections, waits for their threads, and frees. The environment must have been stopped. */
+void scar_frontend_free(struct scar_frontend *frontend);
+
+#endif

@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/emulator/invoke_api.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "runtime/api/protocol.h"
+#include "runtime/base/base64.h"
+#include "runtime/base/buf.h"
+#include "runtime/base/clock.h"
+#include "runtime/base/err.h"
+#include "runtime/base/http1.h"
+#include "runtime/base/json.h"
+#include "runtime/base/limits.h"
+#include "runtime/emulator/call.h"
+#include "runtime/emulator/environment.h"
+#include "runtime/emulator/eventstream.h"
+#include "runtime/emulator/function.h"
+#include "runtime/emulator/output.h"
+
+#define INVOKE_PREFIX "/2015-03-31/functions/"
+#define INVOKE_SUFFIX "/invocations"
+#define STREAM_PREFIX "/2021-11-15/functions/"
+#define STREAM_SUFFIX "/response-streaming-invocations"
+
+/* Lambda's limits of an event: synchronous 6 MB, asynchronous 1 MB. */
+#define SYNC_BYTES ((size_t)6 * 1024 * 1024)
+#define ASYNC_BYTES SCAR_MIB(1)
+/* A client that stops in the middle of a request. */
+#define REQUEST_US (60 * 1000000LL)
+#define HEAD_BYTES SCAR_KIB(32)
+
+struct exchange {
+	struct scar_http1 *conn;
+	struct scar_http1_message msg;
+	struct scar_environment *environment;
+	struct scar_buf body;
+	bool close; /**< the connection cannot be used again */
+};
+
+/* ---- answers -------------------------------------------------------------------------------- */
+
+static const char *reason_of(int status)
+{
+	switch (status) {
+	case 200: return "OK";
+	case 202: return "Accepted";
+	case 204: return "No Content";
+	case 400: return "Bad Request";
+	case 404: return "Not Found";
+	case 413: return "Request Entity Too Large";
+	case 429: return "Too Many Requests";
+	default: return "Internal Server Error";
+	}
+}
+
+static int begin_head(struct scar_buf *head, int status, const char *request_id,
+		      struct scar_err *err)
+{
+	scar_buf_init(head, HEAD_BYTES);
+	return scar_buf_printf(head, err, "HTTP/1.1 %d %s\r\nx-amzn-RequestId: %s\r\n", status,
+			       reason_of(status), request_id);
+}
+
+static void send_answer(struct exchange *x, struct scar_buf *head, const char *type,
+			const void *body, size_t len)
+{
+	struct scar_err gone;
+
+	if (scar_buf_printf(head, &gone, "Content-Type: %s\r\nContent-Length: %zu\r\n\r\n", type,
+			    len) < 0 ||
+	    scar_http1_write(x->conn, head->data, head->len, body, len, &gone) < 0)
+		x->close = true;
+}
+
+/* An error of the request, as the AWS SDKs read it. */
+static void refuse(struct exchange *x, int status, const char *type, const char *message)
+{
+	scar_buf_auto struct scar_buf head;
+	char body[512];
+	struct scar_err gone;
+
+	snprintf(body, sizeof(body), "{\"Type\":\"User\",\"Message\":\"%s\",\"message\":\"%s\"}",
+		 message, message);
+	if (begin_head(&head, status, "00000000-0000-0000-0000-000000000000", &gone) < 0 ||
+	    scar_buf_printf(&head, &gone, "x-amzn-ErrorType: %s\r\n%s", type,
+			    x->close ? "Connection: close\r\n" : "") < 0)
+		x->close = true;
+	else
+		send_answer(x, &head, SCAR_API_CONTENT_TYPE_JSON, body, strlen(body));
+}
+
+static bool wants_tail(const struct exchange *x)
+{
+	const char *type = scar_http1_field(&x->msg, "X-Amz-Log-Type");
+
+	return type && strcasecmp(type, "Tail") == 0;
+}
+
+static int add_tail(struct scar_buf *head, const struct scar_call *call, struct scar_err *err)
+{
+	const struct scar_buf *tail = scar_call_log_tail(call);
+
+	if (scar_buf_append_str(head, "X-Amz-Log-Result: ", err) < 0 ||
+	    scar_base64_encode(tail->data, tail->len, head, err) < 0)
+		return -1;
+	return scar_buf_append_str(head, "\r\n", err);
+}
+
+static void answer_buffered(struct exchange *x, struct scar_call *call)
+{
+	const char *type = scar_call_answer_type(call);
+	scar_buf_auto struct scar_buf head;
+	scar_buf_auto struct scar_buf body;
+	struct scar_err err;
+	bool failed;
+
+	scar_buf_init(&body, SCAR_LIMIT_RESPONSE_BYTES);
+	scar_call_wait(call);
+	failed = scar_call_error_type(call) != NULL;
+	if (scar_call_read(call, &body, &err) < 0 ||
+	    begin_head(&head, 200, scar_call_id(call), &err) < 0 ||
+	    scar_buf_append_str(&head, "X-Amz-Executed-Version: " SCAR_FUNCTION_VERSION "\r\n",
+				&err) < 0 ||
+	    (failed &&
+	     scar_buf_append_str(&head, "X-Amz-Function-Error: Unhandled\r\n", &err) < 0) ||
+	    (wants_tail(x) && add_tail(&head, call, &err) < 0)) {
+		x->close = true;
+		refuse(x, 500, "ServiceException", "out of memory");
+		return;
+	}
+	if (failed) {
+		const struct scar_buf *document = scar_call_error_document(call);
+
+		send_answer(x, &head, SCAR_API_CONTENT_TYPE_JSON, document->data, document->len);
+		return;
+	}
+	send_answer(x, &head, scar_http1_value_ok(type) ? type : SCAR_API_CONTENT_TYPE_BYTES,
+		    body.data, body.len);
+}
+
+/* ---- streaming ------------------------------------------------------------------------------ */
+
+static int send_event(struct exchange *x, const char *type, const char *content_type,
+		      const void *data, size_t len, struct scar_err *err)
+{
+	scar_buf_auto struct scar_buf message;
+
+	scar_buf_init(&message, SCAR_EVENTSTREAM_PAYLOAD_MAX + SCAR_KIB(1));
+	if (scar_eventstream_append(&message, type, content_type, data, len, err) < 0)
+		return -1;
+	return scar_http1_write_chunk(x->conn, message.data, message.len, err);
+}
+
+static int add_member(struct scar_buf *json, const char *key, const char *text, size_t len,
+		      struct scar_err *err)
+{
+	if (scar_buf_printf(json, err, "%s\"%s\":", json->len > 1 ? "," : "", key) < 0)
+		return -1;
+	return scar_json_append_string(json, text, len, err);
+}
+
+static int send_complete(struct exchange *x, const struct scar_call *call, struct scar_err *err)
+{
+	const char *type = scar_call_error_type(call);
+	const struct scar_buf *document = scar_call_error_document(call);
+	const struct scar_buf *tail = scar_call_log_tail(call);
+	scar_buf_auto struct scar_buf json;
+	scar_buf_auto struct scar_buf text;
+
+	scar_buf_init(&json, SCAR_EVENTSTREAM_PAYLOAD_MAX);
+	scar_buf_init(&text, 2 * SCAR_OUTPUT_TAIL_BYTES);
+	if (scar_buf_append_char(&json, '{', err) < 0)
+		return -1;
+	if (type && (add_member(&json, "ErrorCode", type, strlen(type), err) < 0 ||
+		     add_member(&json, "ErrorDetails", document->data, document->len, err) < 0))
+		return -1;
+	if (wants_tail(x) && (scar_base64_encode(tail->data, tail->len, &text, err) < 0 ||
+			      add_member(&json, "LogResult", text.data, text.len, err) < 0))
+		return -1;
+	if (scar_buf_append_char(&json, '}', err) < 0)
+		return -1;
+	return send_event(x, "InvokeComplete", SCAR_API_CONTENT_TYPE_JSON, json.data, json.len,
+			  err);
+}
+
+static int send_stream(struct exchange *x, struct scar_call *call, struct scar_err *err)
+{
+	scar_buf_auto struct scar_buf head;
+	scar_buf_auto struct scar_buf piece;
+	int got;
+
+	scar_buf_init(&piece, SCAR_EVENTSTREAM_PAYLOAD_MAX);
+	scar_call_wait(call);
+	if (begin_head(&head, 200, scar_call_id(call), err) < 0 ||
+	    scar_buf_printf(&head, err,
+			    "X-Amz-Executed-Version: " SCAR_FUNCTION_VERSION "\r\n"
+			    "Content-Type: application/vnd.amazon.eventstream\r\n"
+			    "Transfer-Encoding: chunked\r\n\r\n") < 0 ||
+	    scar_http1_write(x->conn, head.data, head.len, NULL, 0, err) < 0)
+		return -1;
+	while ((got = scar_call_read(call, &piece, err)) > 0) {
+		if (send_event(x, "PayloadChunk", SCAR_API_CONTENT_TYPE_BYTES, piece.data,
+			       piece.len, err) < 0)
+			return -1;
+	}
+	if (got < 0 || send_complete(x, call, err) < 0)
+		return -1;
+	return scar_http1_write_last_chunk(x->conn, NULL, 0, err);
+}
+
+/* ---- requests ------------------------------------------------------------------------------- */
+
+/* The name between prefix and suffix; a query (Qualifier=...) may follow. */
+static bool match_target(const char *target, const char *prefix, const char *suffix)
+{
+	size_t len = strcspn(target, "?");
+	size_t prefix_len = strlen(prefix);
+	size_t suffix_len = strlen(suffix);
+
+	return len > prefix_len + suffix_len && strncmp(target, prefix, prefix_len) == 0 &&
+	       strncmp(target + len - suffix_len, suffix, suffix_len) == 0 &&
+	       !memchr(target + prefix_len, '/', len - prefix_len - suffix_len);
+}
+
+static bool read_event(struct exchange *x, size_t max_bytes)
+{
+	const char *expect = scar_http1_field(&x->msg, "Expect");
+	static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+	struct scar_err err;
+
+	scar_buf_init(&x->body, max_bytes);
+	if (x->msg.content_length <= max_bytes && expect &&
+	    strcasecmp(expect, "100-continue") == 0 &&
+	    scar_http1_write(x->conn, go_on, sizeof(go_on) - 1, NULL, 0, &err) < 0) {
+		x->close = true;
+		return false;
+	}
+	if (scar_http1_read_body_all(x->conn, &x->msg, &x->body,
+				     scar_clock_monotonic_us() + REQUEST_US, &err) == 0)
+		return true;
+	x->close = true;
+	if (err.kind == SCAR_ERR_LIMIT)
+		refuse(x, 413, "RequestTooLargeException",
+		       "Request must be smaller than the limit for the InvokeFunction operation");
+	return false;
+}
+
+static int make_call(struct exchange *x, bool stream, struct scar_call **ret_call,
+		     struct scar_err *err)
+{
+	const char *context = scar_http1_field(&x->msg, "X-Amz-Client-Context");
+	scar_buf_auto struct scar_buf decoded;
+	struct scar_call_request request = {
+		.event = x->body.data,
+		.event_len = x->body.len,
+		.content_type = scar_http1_field(&x->msg, "Content-Type"),
+		.trace_id = scar_http1_field(&x->msg, "X-Amzn-Trace-Id"),
+		.tenant_id = scar_http1_field(&x->msg, "X-Amz-Tenant-Id"),
+		.stream = stream,
+	};
+
+	scar_buf_init(&decoded, SCAR_KIB(4));
+	if (context && scar_base64_decode(context, &decoded, err) < 0)
+		return scar_err_set(err, SCAR_ERR_EVENT,
+				    "Client context must be a valid Base64-encoded JSON");
+	request.client_context = context ? decoded.data : NULL;
+	return scar_call_create(&request, ret_call, err);
+}
+
+/* @return the queued call, or NULL after an answer that says why not */
+static struct scar_call *queue_call(struct exchange *x, bool stream)
+{
+	struct scar_call *call = NULL;
+	struct scar_err err;
+
+	if (make_call(x, stream, &call, &err) < 0) {
+		if (err.kind == SCAR_ERR_EVENT)
+			refuse(x, 400, "InvalidRequestContentException", err.msg);
+		else
+			refuse(x, 500, "ServiceException", "out of memory");
+		return NULL;
+	}
+	if (scar_environment_invoke(x->environment, call, &err) == 0)
+		return call;
+	scar_call_unref(call);
+	if (err.kind == SCAR_ERR_RATE_LIMIT)
+		refuse(x, 429, "TooManyRequestsException", "Rate Exceeded.");
+	else
+		refuse(x, 500, "ServiceException", "the environment is ending");
+	return NULL;
+}
+
+static void answer_accepted(struct exchange *x, int status, const char *request_id)
+{
+	scar_buf_auto struct scar_buf head;
+	struct scar_err gone;
+
+	if (begin_head(&head, status, request_id, &gone) < 0 ||
+	    scar_buf_append_str(&head, status == 204 ? "\r\n" : "Content-Length: 0\r\n\r\n",
+				&gone) < 0 ||
+	    scar_http1_write(x->conn, head.data, head.len, NULL, 0, &gone) < 0)
+		x->close = true;
+}
+
+static void invoke(struct exchange *x)
+{
+	const char *type = scar_http1_field(&x->msg, "X-Amz-Invocation-Type");
+	bool event = type && strcasecmp(type, "Event") == 0;
+	struct scar_call *call;
+
+	if (!read_event(x, event ? ASYNC_BYTES : SYNC_BYTES))
+		return;
+	if (type && strcasecmp(type, "DryRun") == 0) {
+		answer_accepted(x, 204, "00000000-0000-0000-0000-000000000000");
+		return;
+	}
+	if (type && !event && strcasecmp(type, "RequestResponse") != 0) {
+		refuse(x, 400, "InvalidParameterValueException", "Unsupported invocation type");
+		return;
+	}
+	call = queue_call(x, false);
+	if (!call)
+		return;
+	if (event)
+		answer_accepted(x, 202, scar_call_id(call));
+	else
+		answer_buffered(x, call);
+	scar_call_unref(call);
+}
+
+static void invoke_streaming(struct exchange *x)
+{
+	struct scar_call *call;
+	struct scar_err err;
+
+	if (!read_event(x, SYNC_BYTES))
+		return;
+	call = queue_call(x, true);
+	if (!call)
+		return;
+	if (send_stream(x, call, &err) < 0) {
+		scar_call_leave(call);
+		x->close = true;
+	}
+	scar_call_unref(call);
+}
+
+static void route(struct exchange *x)
+{
+	bool post = strcmp(x->msg.method, "POST") == 0;
+
+	if (post && match_target(x->msg.target, INVOKE_PREFIX, INVOKE_SUFFIX)) {
+		invoke(x);
+	} else if (post && match_target(x->msg.target, STREAM_PREFIX, STREAM_SUFFIX)) {
+		invoke_streaming(x);
+	} else {
+		/* Its body, if any, is not read. */
+		x->close = x->msg.framing != SCAR_HTTP1_NO_BODY;
+		refuse(x, 404, "ResourceNotFoundException", "no such operation on this function");
+	}
+}
+
+void scar_invoke_api_serve(struct scar_http1 *conn, struct scar_environment *environment)
+{
+	struct exchange x = {.conn = conn, .environment = environment};
+	struct scar_err err;
+
+	scar_http1_message_init(&x.msg);
+	scar_buf_init(&x.body, 0);
+	while (!x.close && scar_http1_read_request(conn, &x.msg, 0, &err) == 1) {
+		route(&x);
+		scar_buf_clear(&x.body);
+		x.close = x.close || !x.msg.keep_alive;
+	}
+	scar_http1_message_clear(&x.msg);
+}
