@@ -360,8 +360,9 @@ static void idle(struct scar_environment *env)
 	if (env->jail) {
 		if (!step(env, 0)) {
 			end_runtime(env, false);
-			scar_output_line(env->output, "scar: between invocations: %s",
-					 env->end_reason);
+			if (!is_stopping(env))
+				scar_output_line(env->output, "scar: between invocations: %s",
+						 env->end_reason);
 		}
 		return;
 	}

@@ -21,7 +21,10 @@
 #define LIMIT_PROCESSES 1024
 #define HIGHEST_FD 65536
 
-/* Descriptors of the parent would keep its ports and pipes open for as long as the sandbox lives. */
+/*
+ * Descriptors of the parent would keep its ports and pipes open for as long as the sandbox lives.
+ * The standard ones stay: pipes made later must not get their numbers.
+ */
 static void close_others(const int *kept, size_t count)
 {
 	struct rlimit limit;
@@ -29,7 +32,7 @@ static void close_others(const int *kept, size_t count)
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < HIGHEST_FD)
 		end = (int)limit.rlim_cur;
-	for (int fd = 0; fd < end; fd++) {
+	for (int fd = STDERR_FILENO + 1; fd < end; fd++) {
 		bool keep = false;
 
 		for (size_t i = 0; i < count; i++)
@@ -261,8 +264,10 @@ void scar_jail_child_run(const struct scar_jail_child *child)
 		fail(child->status_fd, &message.err);
 	program = start_program(child, &message);
 	/* Its pipes must end when the program's end. */
-	close(child->stdout_fd);
-	close(child->stderr_fd);
+	if (child->stdout_fd > STDERR_FILENO)
+		close(child->stdout_fd);
+	if (child->stderr_fd > STDERR_FILENO && child->stderr_fd != child->stdout_fd)
+		close(child->stderr_fd);
 	close(child->program_fd);
 	say(child->status_fd, &message);
 	keep_watch(child, program, signal_fd);

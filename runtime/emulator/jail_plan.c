@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/emulator/jail_plan.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
@@ -15,6 +16,7 @@
 #include "runtime/emulator/jail.h"
 
 #define STEPS_MAX 512
+#define COPIED_BYTES_MAX (1 << 20)
 #define DEFAULT_TMP_BYTES ((uint64_t)512 << 20)
 
 static const char passwd[] = "root:x:0:0:root:/root:/sbin/nologin\n"
@@ -159,6 +161,32 @@ static int add_program(struct scar_jail_plan *plan, int program_fd, struct scar_
 	return 0;
 }
 
+/*
+ * Tools write index.json of an image layout for its owner alone, whom user 993 is not: small files
+ * of that sort, right in a directory that is shown, are shown as copies.
+ */
+static int add_readable(struct scar_jail_plan *plan, const char *dir_path, struct scar_err *err)
+{
+	scar_dir_auto DIR *dir = opendir(dir_path);
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir)) != NULL) {
+		char host[SCAR_LIMIT_PATH_BYTES];
+		char copy[64];
+		struct stat st;
+		int len = snprintf(host, sizeof(host), "%s/%s", dir_path, entry->d_name);
+
+		if (len < 0 || (size_t)len >= sizeof(host) || lstat(host, &st) < 0 ||
+		    !S_ISREG(st.st_mode) || (st.st_mode & S_IROTH) || st.st_size > COPIED_BYTES_MAX)
+			continue;
+		snprintf(copy, sizeof(copy), "var/shown-%zu", plan->count);
+		if (!add(plan, SCAR_JAIL_COPY, copy, host, 0444, err) ||
+		    !add(plan, SCAR_JAIL_OVER, host + 1, copy, 0, err))
+			return -1;
+	}
+	return 0;
+}
+
 static int add_binds(struct scar_jail_plan *plan, const char *const *binds, struct scar_err *err)
 {
 	for (size_t i = 0; binds && binds[i]; i++) {
@@ -170,7 +198,7 @@ static int add_binds(struct scar_jail_plan *plan, const char *const *binds, stru
 					    host);
 		if (has(plan, host + 1) || !host[1])
 			continue;
-		if (add_host(plan, host, false, err) < 0)
+		if (add_host(plan, host, false, err) < 0 || add_readable(plan, host, err) < 0)
 			return -1;
 	}
 	return 0;

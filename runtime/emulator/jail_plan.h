@@ -14,14 +14,15 @@ struct scar_err;
 struct scar_jail_options;
 
 enum scar_jail_step_kind {
-	SCAR_JAIL_DIR,    /**< make a directory */
-	SCAR_JAIL_LINK,   /**< make a symbolic link to `source` */
-	SCAR_JAIL_TEXT,   /**< make a file with the text `source` */
-	SCAR_JAIL_COPY,   /**< make a file from the descriptor `fd` */
+	SCAR_JAIL_DIR,  /**< make a directory */
+	SCAR_JAIL_LINK, /**< make a symbolic link to `source` */
+	SCAR_JAIL_TEXT, /**< make a file with the text `source` */
+	SCAR_JAIL_COPY, /**< make a file from the descriptor `fd`, or else from the host's `source` */
 	SCAR_JAIL_TMPFS,  /**< mount a tmpfs with the options `source` */
 	SCAR_JAIL_PROC,   /**< mount proc */
 	SCAR_JAIL_DEVICE, /**< show the host's node `source` */
-	SCAR_JAIL_BIND    /**< show the host's `source`, read-only */
+	SCAR_JAIL_BIND,   /**< show the host's `source`, read-only */
+	SCAR_JAIL_OVER    /**< show `source`, made by an earlier step, in the place of `path` */
 };
 
 struct scar_jail_step {

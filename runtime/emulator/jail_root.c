@@ -75,6 +75,7 @@ static int mount_proc(const struct scar_jail_step *step)
 static int make_file(const struct scar_jail_step *step, struct scar_err *err)
 {
 	scar_fd_auto int fd = open(step->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, step->mode);
+	scar_fd_auto int opened = -1;
 	char piece[16384];
 	ssize_t n = 0;
 
@@ -85,12 +86,21 @@ static int make_file(const struct scar_jail_step *step, struct scar_err *err)
 		return scar_err_errno(err, errno, "%s", step->path);
 	if (step->kind == SCAR_JAIL_TEXT)
 		return scar_fs_write_all(fd, step->source, strlen(step->source), step->path, err);
-	for (off_t at = 0; (n = pread(step->fd, piece, sizeof(piece), at)) > 0; at += n) {
+	if (step->fd < 0) {
+		char source[SCAR_LIMIT_PATH_BYTES + sizeof(OLD_ROOT)];
+
+		snprintf(source, sizeof(source), OLD_ROOT "%s", step->source);
+		opened = open(source, O_RDONLY | O_CLOEXEC);
+		if (opened < 0)
+			return scar_err_errno(err, errno, "%s", step->source);
+	}
+	for (off_t at = 0;
+	     (n = pread(step->fd < 0 ? opened : step->fd, piece, sizeof(piece), at)) > 0; at += n) {
 		if (scar_fs_write_all(fd, piece, (size_t)n, step->path, err) < 0)
 			return -1;
 	}
 	if (n < 0)
-		return scar_err_errno(err, errno, "cannot read the program");
+		return scar_err_errno(err, errno, "cannot read what becomes %s", step->path);
 	return 0;
 }
 
@@ -112,6 +122,7 @@ static int execute(const struct scar_jail_step *step, struct scar_err *err)
 		break;
 	case SCAR_JAIL_PROC: result = mount_proc(step); break;
 	case SCAR_JAIL_DEVICE: result = bind_host(step, false); break;
+	case SCAR_JAIL_OVER: result = mount(step->source, step->path, NULL, MS_BIND, NULL); break;
 	case SCAR_JAIL_BIND: result = bind_host(step, true); break;
 	}
 	return result == 0 ? 0 : scar_err_errno(err, errno, "%s", step->path);
