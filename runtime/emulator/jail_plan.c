@@ -9,14 +9,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "runtime/base/cleanup.h"
 #include "runtime/base/err.h"
 #include "runtime/base/limits.h"
 #include "runtime/emulator/jail.h"
 
-#define STEPS_MAX 512
-#define COPIED_BYTES_MAX (1 << 20)
+#define STEPS_MAX 4096
+/* blobs/sha256/DIGEST of an image layout, and some room. */
+#define DEPTH_MAX 6
 #define DEFAULT_TMP_BYTES ((uint64_t)512 << 20)
 
 static const char passwd[] = "root:x:0:0:root:/root:/sbin/nologin\n"
@@ -161,27 +163,42 @@ static int add_program(struct scar_jail_plan *plan, int program_fd, struct scar_
 	return 0;
 }
 
-/*
- * Tools write index.json of an image layout for its owner alone, whom user 993 is not: small files
- * of that sort, right in a directory that is shown, are shown as copies.
- */
-static int add_readable(struct scar_jail_plan *plan, const char *dir_path, struct scar_err *err)
+static int add_copy(struct scar_jail_plan *plan, const char *host, struct scar_err *err)
 {
-	scar_dir_auto DIR *dir = opendir(dir_path);
+	char copy[64];
+
+	snprintf(copy, sizeof(copy), "var/shown-%zu", plan->count);
+	if (!add(plan, SCAR_JAIL_COPY, copy, host, 0444, err) ||
+	    !add(plan, SCAR_JAIL_OVER, host + 1, copy, 0, err))
+		return -1;
+	return 0;
+}
+
+/*
+ * Tools write the files of an image layout for their owner alone, whom user 993 is not: such files
+ * are shown as copies. (An ordinary caller is user 993 there, and needs none.)
+ */
+static int add_readable(struct scar_jail_plan *plan, const char *host, unsigned depth,
+			struct scar_err *err)
+{
+	scar_dir_auto DIR *dir = NULL;
 	struct dirent *entry;
+	struct stat st;
 
-	while (dir && (entry = readdir(dir)) != NULL) {
-		char host[SCAR_LIMIT_PATH_BYTES];
-		char copy[64];
-		struct stat st;
-		int len = snprintf(host, sizeof(host), "%s/%s", dir_path, entry->d_name);
+	if (geteuid() != 0 || depth == DEPTH_MAX || lstat(host, &st) < 0)
+		return 0;
+	if (S_ISREG(st.st_mode))
+		return st.st_mode & S_IROTH ? 0 : add_copy(plan, host, err);
+	if (!S_ISDIR(st.st_mode) || (dir = opendir(host)) == NULL)
+		return 0;
+	while ((entry = readdir(dir)) != NULL) {
+		char below[SCAR_LIMIT_PATH_BYTES];
+		int len = snprintf(below, sizeof(below), "%s/%s", host, entry->d_name);
 
-		if (len < 0 || (size_t)len >= sizeof(host) || lstat(host, &st) < 0 ||
-		    !S_ISREG(st.st_mode) || (st.st_mode & S_IROTH) || st.st_size > COPIED_BYTES_MAX)
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+		    len < 0 || (size_t)len >= sizeof(below))
 			continue;
-		snprintf(copy, sizeof(copy), "var/shown-%zu", plan->count);
-		if (!add(plan, SCAR_JAIL_COPY, copy, host, 0444, err) ||
-		    !add(plan, SCAR_JAIL_OVER, host + 1, copy, 0, err))
+		if (add_readable(plan, below, depth + 1, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -198,7 +215,7 @@ static int add_binds(struct scar_jail_plan *plan, const char *const *binds, stru
 					    host);
 		if (has(plan, host + 1) || !host[1])
 			continue;
-		if (add_host(plan, host, false, err) < 0 || add_readable(plan, host, err) < 0)
+		if (add_host(plan, host, false, err) < 0 || add_readable(plan, host, 0, err) < 0)
 			return -1;
 	}
 	return 0;

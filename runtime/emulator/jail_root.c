@@ -27,7 +27,8 @@
 #define FLOOR "/tmp"
 #define OLD_ROOT "/old"
 #define NEW_ROOT "/new"
-#define ROOT_OPTIONS "mode=0755,size=256m"
+/* The program, and copies of image files that only their owner may read. */
+#define ROOT_OPTIONS "mode=0755,size=4g"
 
 /* Flags that an unprivileged remount must repeat (mount_namespaces(7), "locked"). */
 static unsigned long kept_flags(const char *path)
