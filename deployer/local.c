@@ -155,7 +155,9 @@ static int exit_code_of(const struct scar_call *call, struct scar_err *err)
 	scar_result_parse(type, scar_call_error_document(call), &result, &output);
 	if (scar_fs_write_all(STDOUT_FILENO, output.data, output.len, "standard output", err) < 0)
 		return complain(err);
-	if (!result.has_exit_code)
+	/* Of a program that ended by itself its own words are enough. */
+	if (!result.has_exit_code || (strcmp(result.type, "Function.ExitError") != 0 &&
+				      strcmp(result.type, "Function.Signal") != 0))
 		fprintf(stderr, "scar: %s: %s\n", result.type, result.message);
 	return result.exit_code;
 }
