@@ -143,6 +143,8 @@ static void answer_content(struct fake_registry *fake, struct scar_http1 *conn,
 	}
 	if (!ranged)
 		first = 0;
+	else if (fault && fault->kind == FAKE_SHIFT)
+		first += fault->bytes;
 	len = content->len - (size_t)first;
 	if (fake->digest_header)
 		snprintf(digest, sizeof(digest), "Docker-Content-Digest: %s\r\n",

@@ -24,7 +24,8 @@ enum fake_fault_kind {
 	FAKE_TRUNCATE, /**< announce all, send `bytes`, close */
 	FAKE_SHORT,    /**< announce and send all but the last `bytes` */
 	FAKE_LONG,     /**< announce and send `bytes` more */
-	FAKE_FLIP      /**< change byte number `bytes` */
+	FAKE_FLIP,     /**< change byte number `bytes` */
+	FAKE_SHIFT     /**< answer a range with the one that begins `bytes` later */
 };
 
 /** Applies to the next `times` requests whose target holds `path`. */

@@ -180,7 +180,7 @@ static int collect(void *ctx, const void *data, size_t len, struct scar_err *err
 	if (collector->cancel)
 		*collector->cancel = 1;
 	if (collector->fail_at && collector->len >= collector->fail_at)
-		return scar_err_set(err, SCAR_ERR_NOSPACE, "sink is full");
+		return scar_err_set(err, SCAR_ERR_UNAVAILABLE, "sink is full");
 	return 0;
 }
 
@@ -407,17 +407,30 @@ static void does_not_wait_beyond_the_deadline(void **state)
 	resolve_fails(world, ":one", SCAR_ERR_TIMEOUT, "no time");
 }
 
+static void *cancel_later(void *arg)
+{
+	volatile int *cancel = arg;
+
+	scar_clock_sleep_ms(300);
+	*cancel = 1;
+	return NULL;
+}
+
 static void stops_waiting_when_cancelled(void **state)
 {
 	struct world *world = *state;
-	volatile int cancel = 1;
+	volatile int cancel = 0;
+	pthread_t thread;
 	int64_t start_us = scar_clock_monotonic_us();
 
 	world->options.cancel = &cancel;
 	world->options.retry_delay_ms = 8000;
 	fail_times(world, "/manifests/", 100, 503, "");
-	resolve_fails(world, ":one", SCAR_ERR_INTERRUPTED, "");
+	assert_int_equal(pthread_create(&thread, NULL, cancel_later, (void *)&cancel), 0);
+	resolve_fails(world, ":one", SCAR_ERR_INTERRUPTED, "while waiting");
 	assert_true(scar_clock_monotonic_us() - start_us < 2000000);
+	pthread_join(thread, NULL);
+	assert_int_equal(fake_count(&world->fake, "/manifests/"), 1);
 }
 
 /* ---- blobs ---- */
@@ -451,12 +464,23 @@ static void skips_what_it_had_if_there_are_no_ranges(void **state)
 	assert_int_equal(stats.retries, 2);
 }
 
+static void refuses_a_part_that_it_did_not_ask_for(void **state)
+{
+	struct world *world = *state;
+	struct scar_source_stats stats;
+
+	damage_blob(world, FAKE_TRUNCATE, 1, LAYER_BYTES / 2);
+	damage_blob(world, FAKE_SHIFT, 1, 1);
+	pull_works(world, &stats);
+	assert_int_equal(stats.retries, 2);
+}
+
 static void retries_for_ever_only_while_there_is_progress(void **state)
 {
 	struct world *world = *state;
 
 	damage_blob(world, FAKE_TRUNCATE, 100, 1000);
-	pull_fails(world, SCAR_ERR_PROTOCOL, "");
+	pull_fails(world, SCAR_ERR_NETWORK, "");
 	assert_int_equal(fake_count(&world->fake, "/blobs/"), 1 + SCAR_LIMIT_RETRIES);
 }
 
@@ -507,7 +531,7 @@ static void ends_at_once_when_the_sink_fails(void **state)
 	struct scar_source_stats stats;
 	struct scar_err err;
 
-	assert_failed(pull(world, &collector, &stats, &err), &err, SCAR_ERR_NOSPACE,
+	assert_failed(pull(world, &collector, &stats, &err), &err, SCAR_ERR_UNAVAILABLE,
 		      "sink is full");
 	assert_int_equal(stats.retries, 0);
 	free(collector.data);
@@ -543,8 +567,11 @@ static void leaves_credentials_behind_when_sent_elsewhere(void **state)
 {
 	struct world *world = *state;
 	struct fake_registry cdn;
-	struct scar_source_stats stats;
+	scar_source_auto struct scar_source *source = NULL;
+	scar_image_auto struct scar_image *image = NULL;
+	struct collector collector = {.data = malloc(LAYER_BYTES)};
 	char location[256], digest[SCAR_DIGEST_TEXT_MAX], host[32];
+	struct scar_err err;
 
 	fake_start(&cdn);
 	fake_add(&cdn, NULL, SCAR_MEDIA_OCI_LAYER, world->layer_data, LAYER_BYTES);
@@ -552,13 +579,46 @@ static void leaves_credentials_behind_when_sent_elsewhere(void **state)
 	world->fake.basic = USER_BASIC;
 	world->options.username = "user";
 	world->options.password = "pass";
+	source = open_ref(world, ":one");
+	/* From now on requests to the registry have credentials. */
+	assert_int_equal(scar_source_resolve(source, &image, &err), 0);
 	snprintf(location, sizeof(location), "http://%s/v2/test/image/blobs/%s",
 		 fake_host(&cdn, host), scar_digest_format(&world->layer.digest, digest));
-	/* The first request has no credentials yet: the redirect comes to the second. */
-	redirect(world, 2, location);
-	pull_works(world, &stats);
+	redirect(world, 1, location);
+	assert_int_equal(scar_source_blob(source, &world->layer, collect, &collector, &err), 0);
+	assert_string_equal(world->fake.requests[world->fake.request_count - 1].authorization,
+			    USER_BASIC);
 	assert_int_equal(cdn.request_count, 1);
 	assert_string_equal(cdn.requests[0].authorization, "");
+	fake_stop(&cdn);
+	free(collector.data);
+}
+
+static void does_not_take_credentials_up_again_on_the_way_back(void **state)
+{
+	struct world *world = *state;
+	struct fake_registry cdn;
+	struct fake_fault back = {
+		.path = "/blobs/", .times = 100, .kind = FAKE_STATUS, .status = 307};
+	char location[256], lines[512], host[32];
+
+	fake_start(&cdn);
+	world->fake.auth = FAKE_BASIC;
+	world->fake.basic = USER_BASIC;
+	world->options.username = "user";
+	world->options.password = "pass";
+	snprintf(lines, sizeof(lines), "Location: http://%s/v2/test/image/manifests/one\r\n",
+		 fake_host(&world->fake, host));
+	back.lines = lines;
+	fake_fail(&cdn, &back);
+	snprintf(location, sizeof(location), "http://%s/v2/test/image/blobs/x",
+		 fake_host(&cdn, host));
+	redirect(world, 100, location);
+	/* So the registry refuses it. */
+	pull_fails(world, SCAR_ERR_AUTH, "answered 401");
+	assert_int_equal(fake_count(&world->fake, "/manifests/one"), 1 + SCAR_LIMIT_RETRIES);
+	for (size_t i = 0; i < world->fake.request_count; i++)
+		assert_string_equal(world->fake.requests[i].authorization, "");
 	fake_stop(&cdn);
 }
 
@@ -730,6 +790,7 @@ static void passes_on_why_there_is_no_token(void **state)
 struct worker {
 	struct world *world;
 	struct scar_source *source;
+	pthread_barrier_t *start;
 	bool ok;
 };
 
@@ -739,6 +800,7 @@ static void *pull_in_thread(void *arg)
 	struct collector collector = {.data = malloc(LAYER_BYTES)};
 	struct scar_err err;
 
+	pthread_barrier_wait(worker->start);
 	worker->ok = scar_source_blob(worker->source, &worker->world->layer, collect, &collector,
 				      &err) == 0 &&
 		     memcmp(collector.data, worker->world->layer_data, LAYER_BYTES) == 0;
@@ -752,11 +814,14 @@ static void shares_one_token_between_threads(void **state)
 	scar_source_auto struct scar_source *source = NULL;
 	struct worker workers[6];
 	pthread_t threads[6];
+	pthread_barrier_t start;
 
+	/* All are refused before the first has a token: the server takes one request after the other. */
+	assert_int_equal(pthread_barrier_init(&start, NULL, 6), 0);
 	world->fake.auth = FAKE_BEARER;
 	source = open_ref(world, ":one");
 	for (size_t i = 0; i < 6; i++) {
-		workers[i] = (struct worker){.world = world, .source = source};
+		workers[i] = (struct worker){.world = world, .source = source, .start = &start};
 		assert_int_equal(pthread_create(&threads[i], NULL, pull_in_thread, &workers[i]), 0);
 	}
 	for (size_t i = 0; i < 6; i++) {
@@ -764,6 +829,7 @@ static void shares_one_token_between_threads(void **state)
 		assert_true(workers[i].ok);
 	}
 	assert_int_equal(fake_count(&world->fake, "/token"), 1);
+	pthread_barrier_destroy(&start);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -786,6 +852,7 @@ int main(void)
 		TEST(stops_waiting_when_cancelled),
 		TEST(goes_on_where_a_blob_broke_off),
 		TEST(skips_what_it_had_if_there_are_no_ranges),
+		TEST(refuses_a_part_that_it_did_not_ask_for),
 		TEST(retries_for_ever_only_while_there_is_progress),
 		TEST(refuses_a_blob_with_another_digest),
 		TEST(refuses_a_blob_as_soon_as_it_is_too_long),
@@ -794,6 +861,7 @@ int main(void)
 		TEST(ends_at_once_when_the_sink_fails),
 		TEST(ends_when_cancelled_in_the_middle),
 		TEST(leaves_credentials_behind_when_sent_elsewhere),
+		TEST(does_not_take_credentials_up_again_on_the_way_back),
 		TEST(resumes_elsewhere_by_asking_the_registry_again),
 		TEST(keeps_credentials_within_the_registry),
 		TEST(bounds_redirects),

@@ -179,6 +179,11 @@ static void chooses_by_name_digest_or_platform(void **state)
 
 	put_index(layout, layout->arm_manifest, arm64, layout->manifest, amd64);
 	resolves(layout, "");
+	/* An attestation is no second image. */
+	put_index(layout, layout->arm_manifest,
+		  ",\"platform\":{\"os\":\"unknown\",\"architecture\":\"unknown\"}",
+		  layout->manifest, one);
+	resolves(layout, "");
 	put_index(layout, layout->arm_manifest, one, layout->manifest, two);
 	resolves(layout, ":two");
 	fails(layout, ":one", SCAR_ERR_PLATFORM, "is for linux/arm64");
@@ -190,10 +195,6 @@ static void chooses_by_name_digest_or_platform(void **state)
 	suffix[strlen(suffix) - 1] ^= 1;
 	if (strchr("0123456789abcdef", suffix[strlen(suffix) - 1]))
 		fails(layout, suffix, SCAR_ERR_NOT_FOUND, "no image sha256:");
-	put_index(layout, layout->arm_manifest,
-		  ",\"platform\":{\"os\":\"unknown\",\"architecture\":\"unknown\"}",
-		  layout->manifest, "");
-	resolves(layout, "");
 }
 
 static void says_what_is_wrong_with_a_layout(void **state)

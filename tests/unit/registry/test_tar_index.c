@@ -64,7 +64,7 @@ static void finds_members_under_every_kind_of_name(void **state)
 	tar_file(&tar, "cut", "55555");
 	tar_pax(&tar, 'x', "size", size, 1);
 	tar_add(&tar,
-		&(struct tar_member){.name = "sized", .data = "6666", .data_len = 4, .size = 0});
+		&(struct tar_member){.name = "sized", .data = "6666", .data_len = 4, .size = 1});
 	tar_file(&tar, "after", "7");
 	tar_file(&tar, "plain", "last one wins");
 	tar_add(&tar, &(struct tar_member){.name = "old", .type = '7', .data = "8", .data_len = 1});
