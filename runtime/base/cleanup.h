@@ -46,12 +46,12 @@ static inline void scar_cleanup_file(FILE **file)
 #define scar_file_auto scar_auto(scar_cleanup_file)
 
 /** Gives the pointer away: the scope no longer owns it. */
-#define scar_steal(ptr)                          \
-	__extension__({                          \
-		__typeof__(ptr) *p_ = &(ptr);    \
-		__typeof__(ptr) stolen_ = *p_;   \
-		*p_ = NULL;                      \
-		stolen_;                         \
+#define scar_steal(ptr)                        \
+	__extension__({                        \
+		__typeof__(ptr) *p_ = &(ptr);  \
+		__typeof__(ptr) stolen_ = *p_; \
+		*p_ = NULL;                    \
+		stolen_;                       \
 	})
 
 static inline int scar_steal_fd(int *fd)

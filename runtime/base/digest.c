@@ -2,6 +2,7 @@
 #include "runtime/base/digest.h"
 
 #include <openssl/evp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -92,13 +93,10 @@ const char *scar_digest_hex(const struct scar_digest *digest, char text[SCAR_DIG
 const char *scar_digest_format(const struct scar_digest *digest, char text[SCAR_DIGEST_TEXT_MAX])
 {
 	const struct algorithm *algorithm = find_algorithm(digest->alg);
-	const char *prefix = algorithm ? algorithm->prefix : "";
-	size_t prefix_len = strlen(prefix);
 	char hex[SCAR_DIGEST_TEXT_MAX];
 
-	scar_digest_hex(digest, hex);
-	memcpy(text, prefix, prefix_len);
-	memcpy(text + prefix_len, hex, strlen(hex) + 1);
+	snprintf(text, SCAR_DIGEST_TEXT_MAX, "%s%s", algorithm ? algorithm->prefix : "",
+		 scar_digest_hex(digest, hex));
 	return text;
 }
 

@@ -39,9 +39,11 @@ int scar_digest_of(enum scar_digest_alg alg, const void *data, size_t len,
 struct scar_hasher;
 struct scar_hasher *scar_hasher_create(enum scar_digest_alg alg, struct scar_err *err);
 void scar_hasher_free(struct scar_hasher *hasher);
-int scar_hasher_update(struct scar_hasher *hasher, const void *data, size_t len, struct scar_err *err);
+int scar_hasher_update(struct scar_hasher *hasher, const void *data, size_t len,
+		       struct scar_err *err);
 /** Ends the computation; the hasher may only be freed afterwards. */
-int scar_hasher_finish(struct scar_hasher *hasher, struct scar_digest *ret_digest, struct scar_err *err);
+int scar_hasher_finish(struct scar_hasher *hasher, struct scar_digest *ret_digest,
+		       struct scar_err *err);
 
 static inline void scar_cleanup_hasher(struct scar_hasher **hasher)
 {

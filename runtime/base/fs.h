@@ -44,7 +44,8 @@ int scar_fs_remove_tree(int dirfd, const char *path, struct scar_err *err);
  */
 int scar_fs_open_in_root(int root_fd, const char *path, int flags, mode_t mode);
 /** Free and total bytes for an unprivileged user of the file system that holds fd. */
-int scar_fs_space(int fd, uint64_t *ret_free_bytes, uint64_t *ret_total_bytes, struct scar_err *err);
+int scar_fs_space(int fd, uint64_t *ret_free_bytes, uint64_t *ret_total_bytes,
+		  struct scar_err *err);
 /** An anonymous, unlinked, writable file in dir_path (memfd is not certain in Lambda). */
 int scar_fs_temp_file(const char *dir_path, int *ret_fd, struct scar_err *err);
 

@@ -125,8 +125,10 @@ int scar_http1_parse_fields(struct scar_http1_message *msg, struct scar_buf *buf
 	char *text = buf->data + start;
 	const char *end = buf->data + buf->len;
 
-	if (!msg->fields)
+	if (!msg->fields) {
+		msg->field_count = 0;
 		msg->fields = calloc(SCAR_LIMIT_HTTP_HEADERS, sizeof *msg->fields);
+	}
 	if (!msg->fields)
 		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
 	while (text < end) {

@@ -35,7 +35,8 @@ int scar_log_level_parse(const char *text, enum scar_log_level *ret_level);
 /** The request id put on every line from now on; "" or NULL: none. Copied. */
 void scar_log_set_request_id(const char *request_id);
 int scar_log_enabled(enum scar_log_level level);
-void scar_log(enum scar_log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void scar_log(enum scar_log_level level, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 /** Copies scheme://host[:port]/path of url into dst: no user info, query or fragment. @return dst */
 const char *scar_log_url(const char *url, char *dst, size_t size);
 
