@@ -364,7 +364,7 @@ static bool passes_by(const struct job *job, const struct scar_err *err)
 	case SCAR_ERR_NETWORK:
 	case SCAR_ERR_TIMEOUT:
 	case SCAR_ERR_UNAVAILABLE: return true;
-	case SCAR_ERR_PROTOCOL: /* a body cut short */ return job->body_begun;
+	case SCAR_ERR_PROTOCOL: /* a part that was not asked for */ return job->body_begun;
 	default: return false;
 	}
 }
