@@ -2,6 +2,7 @@
 """`scar local run`: one image, one invocation, in the jail."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -127,8 +128,12 @@ def test_a_digest_reference_works(registry, pushed):
     assert good(run_local(f"{reference.rpartition(':')[0]}@{digest}", "echo", "ran")) == b"ran\n"
 
 
-def test_an_image_layout_on_disk_works():
-    assert good(run_local(f"oci:{images.image('busybox')}:latest", "echo", "ran")) == b"ran\n"
+def test_an_image_layout_on_disk_works(tmp_path: Path):
+    layout = tmp_path / "layout"
+    shutil.copytree(images.image("busybox"), layout)
+    # umoci writes for its owner alone; the jail's user is somebody else.
+    images.run("chmod", "-R", "a+rX", layout)
+    assert good(run_local(f"oci:{layout}:latest", "echo", "ran")) == b"ran\n"
 
 
 def test_a_docker_archive_works(tmp_path: Path):

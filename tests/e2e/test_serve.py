@@ -88,7 +88,8 @@ def test_a_thousand_warm_invocations_of_true_leave_nothing(pushed, jail):
         took = time.monotonic() - start
         after = function.usage()
         print(f"\n{took:.1f} s; before {before}; after {after}")
-        assert after.fds == before.fds
+        # A connection that is just being closed may still count on one side.
+        assert all(count <= before.fds[name] for name, count in after.fds.items()) and after.fds.keys() == before.fds.keys()
         assert after.tmp_files == before.tmp_files
         assert after.processes == before.processes
         for name, rss_kb in after.rss_kb.items():
