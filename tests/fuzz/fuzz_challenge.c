@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	scar_free_auto char *text = strndup((const char *)data, size);
+	scar_free_auto char *text = calloc(1, size + 1);
 	scar_free_auto char *resolved = NULL;
 	struct scar_challenge challenge = {.scheme = SCAR_CHALLENGE_NONE};
 	struct scar_url url, again;
@@ -21,6 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!text)
 		return 0;
+	memcpy(text, data, size);
 	scar_challenge_parse(text, &challenge);
 	if (challenge.scheme == SCAR_CHALLENGE_BEARER && !challenge.realm[0])
 		abort();

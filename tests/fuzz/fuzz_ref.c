@@ -17,11 +17,14 @@ static int same(const char *a, const char *b)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	scar_ref_auto struct scar_ref ref = {.path = NULL}, again = {.path = NULL};
-	scar_free_auto char *text = strndup((const char *)data, size);
+	scar_free_auto char *text = calloc(1, size + 1);
 	scar_free_auto char *canonical = NULL;
 	struct scar_err err;
 
-	if (!text || scar_ref_parse(text, &ref, &err) < 0)
+	if (!text)
+		return 0;
+	memcpy(text, data, size);
+	if (scar_ref_parse(text, &ref, &err) < 0)
 		return 0;
 	canonical = scar_ref_format(&ref);
 	/* Defaults make the text longer; only then may it be refused, for its length. */
