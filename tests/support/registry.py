@@ -183,7 +183,9 @@ class Registry:
         reference = f"{self.host}/{repository}:{tag}"
         access = ["--dest-creds", f"{USER}:{PASSWORD}"] if self.auth else []
         source = f"oci:{layout}:latest"
-        run(tool("skopeo"), "copy", "--quiet", "--all", "--dest-tls-verify=false", *access, *options, source, f"docker://{reference}")
+        # Else skopeo may put a blob that the registry has already, of the same content under another compression, in a layer's place.
+        exact = [] if "--format" in options else ["--preserve-digests"]
+        run(tool("skopeo"), "copy", "--quiet", "--all", *exact, "--dest-tls-verify=false", *access, *options, source, f"docker://{reference}")
         return reference
 
     def inspect(self, reference: str) -> dict:
