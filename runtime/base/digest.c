@@ -115,29 +115,38 @@ int scar_digest_of(enum scar_digest_alg alg, const void *data, size_t len,
 	return scar_hasher_finish(hasher, ret_digest, err);
 }
 
+static int start(struct scar_hasher *hasher, const struct algorithm *algorithm,
+		 struct scar_err *err)
+{
+	hasher->algorithm = algorithm;
+	hasher->ctx = EVP_MD_CTX_new();
+	if (!hasher->ctx)
+		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
+	if (EVP_DigestInit_ex(hasher->ctx, algorithm->md(), NULL) != 1)
+		return scar_err_set(err, SCAR_ERR_INTERNAL, "no digest algorithm %s",
+				    algorithm->prefix);
+	return 0;
+}
+
 struct scar_hasher *scar_hasher_create(enum scar_digest_alg alg, struct scar_err *err)
 {
-	scar_hasher_auto struct scar_hasher *hasher = NULL;
 	const struct algorithm *algorithm = find_algorithm(alg);
+	struct scar_hasher *hasher;
 
 	if (!algorithm) {
 		scar_err_set(err, SCAR_ERR_INTERNAL, "unknown digest algorithm %d", (int)alg);
 		return NULL;
 	}
 	hasher = calloc(1, sizeof *hasher);
-	if (hasher) {
-		hasher->algorithm = algorithm;
-		hasher->ctx = EVP_MD_CTX_new();
-	}
-	if (!hasher || !hasher->ctx) {
+	if (!hasher) {
 		scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
 		return NULL;
 	}
-	if (EVP_DigestInit_ex(hasher->ctx, algorithm->md(), NULL) != 1) {
-		scar_err_set(err, SCAR_ERR_INTERNAL, "no digest algorithm %s", algorithm->prefix);
+	if (start(hasher, algorithm, err) < 0) {
+		scar_hasher_free(hasher);
 		return NULL;
 	}
-	return scar_steal(hasher);
+	return hasher;
 }
 
 void scar_hasher_free(struct scar_hasher *hasher)
