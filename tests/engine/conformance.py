@@ -89,7 +89,7 @@ def run_native(rootfs: Path, program: str, wanted: list[str]) -> str:
     """In a chroot, with own mounts that end with it."""
     script = (
         'mount --make-rprivate / && mount --rbind /dev "$1/dev" && mount -t proc proc "$1/proc" && '
-        'mount --rbind /sys "$1/sys" && root="$1" && shift && exec env -i PATH=/bin chroot "$root" "$@"'
+        'mount --rbind /sys "$1/sys" && root="$1" && shift && exec env -i PATH=/bin /usr/sbin/chroot "$root" "$@"'
     )
     command = ["unshare", "--mount", "--pid", "--fork", "sh", "-c", script, "sh", str(rootfs), program, *wanted]
     return run(command, dict(os.environ))

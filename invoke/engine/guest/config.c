@@ -5,6 +5,10 @@
 
 #include "invoke/engine/guest/text.h"
 
+/* The ids at the start of struct scar_guest_ids, real user to file system group. */
+#define ID_COUNT 8
+_Static_assert(offsetof(struct scar_guest_ids, groups) == ID_COUNT * sizeof(uint32_t), "config.h");
+
 /* Fields are "<decimal length>:<bytes>," so that any byte but NUL may stand in a path. */
 
 int scar_guest_bind_add(struct scar_guest *guest, const char *host, const char *path,
@@ -57,14 +61,15 @@ static void put_number(struct scar_text *t, uint64_t value)
 int scar_guest_encode(const struct scar_guest *guest, char *text, size_t size)
 {
 	struct scar_text t = scar_text_of(text, size);
-	const uint32_t *ids = &guest->ids.ruid;
+	uint32_t ids[ID_COUNT];
 
+	memcpy(ids, &guest->ids, sizeof(ids));
 	put_bytes(&t, guest->root, guest->root_len);
 	put_bytes(&t, guest->state_dir, strlen(guest->state_dir));
 	put_number(&t, guest->flags);
 	put_number(&t, guest->host_uid);
 	put_number(&t, guest->host_gid);
-	for (int i = 0; i < 8; i++)
+	for (int i = 0; i < ID_COUNT; i++)
 		put_number(&t, ids[i]);
 	put_number(&t, guest->ids.group_count);
 	for (uint32_t i = 0; i < guest->ids.group_count; i++)
@@ -122,9 +127,12 @@ static bool take_number(char **at, uint32_t *ret_value)
 
 static bool take_ids(char **at, struct scar_guest_ids *ids)
 {
-	for (int i = 0; i < 8; i++)
-		if (!take_number(at, &ids->ruid + i))
+	uint32_t numbers[ID_COUNT];
+
+	for (int i = 0; i < ID_COUNT; i++)
+		if (!take_number(at, &numbers[i]))
 			return false;
+	memcpy(ids, numbers, sizeof(numbers));
 	if (!take_number(at, &ids->group_count) || ids->group_count > SCAR_GUEST_GROUPS_MAX)
 		return false;
 	for (uint32_t i = 0; i < ids->group_count; i++)

@@ -34,8 +34,8 @@ struct scar_where {
 	uint8_t bind_flags; /**< of the bind it lies in, else 0 */
 	/** Length of the canonical guest path in `guest`. */
 	size_t guest_len;
-	const char *path; /**< into `host`; never empty */
-	char guest[SCAR_GUEST_PATH_MAX];
+	const char *path;                    /**< into `host`; never empty */
+	char guest[SCAR_GUEST_PATH_MAX + 1]; /**< with room for a slash at the end */
 	char host[SCAR_GUEST_ROOT_MAX + SCAR_GUEST_PATH_MAX];
 };
 

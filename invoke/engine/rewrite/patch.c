@@ -138,6 +138,7 @@ static bool emit_trampoline(struct emitter *e, const struct scar_patch_abi *abi,
 	uint64_t next = addr + SYSCALL_BYTES + site->after, after, pass, clone;
 	struct scar_site_record record;
 	uint8_t *jumps[2], *load;
+	int32_t displacement;
 
 	emit_moved(e, window, addr - site->before, site->before);
 	if (dynamic) {
@@ -169,7 +170,8 @@ static bool emit_trampoline(struct emitter *e, const struct scar_patch_abi *abi,
 	clone = may_clone(site->nr) ? emit_clone(e, abi, after) : pass;
 	while (here(e) % 4)
 		EMIT(e, "\xcc");
-	emit(&(struct emitter){.out = load}, &(int32_t){(int32_t)(e->out - (load + 4))}, 4);
+	displacement = (int32_t)(e->out - (load + 4));
+	memcpy(load, &displacement, sizeof(displacement));
 	record = (struct scar_site_record){.after = (int32_t)(after - here(e)),
 					   .pass = (int32_t)(pass - here(e)),
 					   .clone = (int32_t)(clone - here(e)),

@@ -38,12 +38,12 @@ static long call(const char *label, long result)
 	return result;
 }
 
-#define EACH(label, ...)                                                            \
-	for (size_t i_ = 0; i_ < 3; i_++) {                                         \
-		const char *path = names[i_];                                       \
-		char text_[64];                                                     \
-		snprintf(text_, sizeof(text_), "%s %zu", label, i_);                \
-		call(text_, syscall(__VA_ARGS__));                                  \
+#define EACH(label, ...)                                             \
+	for (size_t i_ = 0; i_ < 3; i_++) {                          \
+		const char *path = names[i_];                        \
+		char text_[64];                                      \
+		snprintf(text_, sizeof(text_), "%s %zu", label, i_); \
+		call(text_, syscall(__VA_ARGS__));                   \
 	}
 
 static void every(void)
@@ -70,7 +70,8 @@ static void every(void)
 	EACH("utimensat", SYS_utimensat, AT_FDCWD, path, NULL, 0);
 	EACH("truncate", SYS_truncate, path, 3);
 	EACH("statfs", SYS_statfs, path, &sfs);
-	EACH("name_to_handle_at without buffer", SYS_name_to_handle_at, AT_FDCWD, path, NULL, NULL, 0);
+	EACH("name_to_handle_at without buffer", SYS_name_to_handle_at, AT_FDCWD, path, NULL, NULL,
+	     0);
 	EACH("linkat onto itself", SYS_linkat, AT_FDCWD, path, AT_FDCWD, path, 0);
 	EACH("mkdirat", SYS_mkdirat, AT_FDCWD, path, 0755);
 	EACH("mknodat", SYS_mknodat, AT_FDCWD, path, S_IFREG | 0644, 0);
@@ -135,7 +136,10 @@ static void openat2_flags(void)
 	static const struct {
 		const char *name;
 		uint64_t resolve;
-	} ways[] = {{"in root", RESOLVE_IN_ROOT}, {"beneath", RESOLVE_BENEATH}, {"no symlinks", RESOLVE_NO_SYMLINKS}, {"plain", 0}};
+	} ways[] = {{"in root", RESOLVE_IN_ROOT},
+		    {"beneath", RESOLVE_BENEATH},
+		    {"no symlinks", RESOLVE_NO_SYMLINKS},
+		    {"plain", 0}};
 	static const char *const paths[] = {"d/f", "in-root", "up", "/d/f", "../call_openat2/d/f"};
 	for (size_t w = 0; w < 4; w++)
 		for (size_t p = 0; p < 5; p++) {
@@ -145,7 +149,8 @@ static void openat2_flags(void)
 			call(label, syscall(SYS_openat2, dir, paths[p], &how, sizeof(how)));
 		}
 	how.resolve = 0;
-	see_ok("unknown flag", syscall(SYS_openat2, dir, "d/f", &(struct open_how){.flags = 1ull << 40}, sizeof(how)));
+	see_ok("unknown flag", syscall(SYS_openat2, dir, "d/f",
+				       &(struct open_how){.flags = 1ull << 40}, sizeof(how)));
 	see_ok("short struct", syscall(SYS_openat2, dir, "d/f", &how, 8));
 }
 
@@ -158,7 +163,8 @@ static void times_and_modes(void)
 	symlink("/conform/call_times/f", "l");
 	see_ok("utimensat link", utimensat(AT_FDCWD, "l", when, 0));
 	stat("f", &st);
-	see("atime %lld mtime %lld.%ld", (long long)st.st_atim.tv_sec, (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+	see("atime %lld mtime %lld.%ld", (long long)st.st_atim.tv_sec, (long long)st.st_mtim.tv_sec,
+	    st.st_mtim.tv_nsec);
 	when[1].tv_sec = 1200000000;
 	see_ok("utimensat nofollow", utimensat(AT_FDCWD, "l", when, AT_SYMLINK_NOFOLLOW));
 	lstat("l", &st);
@@ -202,7 +208,8 @@ static void special_files(void)
 	see_ok("O_TMPFILE", tmp);
 	char name[64];
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", tmp);
-	see_ok("linkat of an O_TMPFILE", linkat(AT_FDCWD, name, AT_FDCWD, "named", AT_SYMLINK_FOLLOW));
+	see_ok("linkat of an O_TMPFILE",
+	       linkat(AT_FDCWD, name, AT_FDCWD, "named", AT_SYMLINK_FOLLOW));
 	see_ok("named", access("named", F_OK));
 }
 
@@ -213,5 +220,6 @@ static void refused(void)
 	see_ok("a large call number", syscall(0x7fffffff));
 }
 
-CONFORM_GROUP(calls, {"call_every", every}, {"call_xattr", xattr}, {"call_openat2", openat2_flags}, {"call_times", times_and_modes},
-	      {"call_special_files", special_files}, {"call_refused", refused});
+CONFORM_GROUP(calls, {"call_every", every}, {"call_xattr", xattr}, {"call_openat2", openat2_flags},
+	      {"call_times", times_and_modes}, {"call_special_files", special_files},
+	      {"call_refused", refused});

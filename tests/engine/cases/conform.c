@@ -41,12 +41,16 @@ const char *errno_name(int errnum)
 		const char *name;
 	} names[] = {
 #define E(x) {x, #x}
-		E(EPERM), E(ENOENT), E(ESRCH), E(EINTR), E(EIO), E(ENXIO), E(E2BIG), E(ENOEXEC), E(EBADF), E(ECHILD),
-		E(EAGAIN), E(ENOMEM), E(EACCES), E(EFAULT), E(ENOTBLK), E(EBUSY), E(EEXIST), E(EXDEV), E(ENODEV),
-		E(ENOTDIR), E(EISDIR), E(EINVAL), E(ENFILE), E(EMFILE), E(ENOTTY), E(ETXTBSY), E(EFBIG), E(ENOSPC),
-		E(ESPIPE), E(EROFS), E(EMLINK), E(EPIPE), E(EDOM), E(ERANGE), E(ENAMETOOLONG), E(ENOSYS), E(ENOTEMPTY),
-		E(ELOOP), E(ENODATA), E(EOPNOTSUPP), E(EADDRINUSE), E(ECONNREFUSED), E(ENOTSOCK), E(EPROTOTYPE),
-		E(EISCONN), E(ENOTCONN), E(ETIMEDOUT), E(ECONNRESET), E(EDESTADDRREQ), E(EADDRNOTAVAIL),
+		E(EPERM),      E(ENOENT),       E(ESRCH),      E(EINTR),        E(EIO),
+		E(ENXIO),      E(E2BIG),        E(ENOEXEC),    E(EBADF),        E(ECHILD),
+		E(EAGAIN),     E(ENOMEM),       E(EACCES),     E(EFAULT),       E(ENOTBLK),
+		E(EBUSY),      E(EEXIST),       E(EXDEV),      E(ENODEV),       E(ENOTDIR),
+		E(EISDIR),     E(EINVAL),       E(ENFILE),     E(EMFILE),       E(ENOTTY),
+		E(ETXTBSY),    E(EFBIG),        E(ENOSPC),     E(ESPIPE),       E(EROFS),
+		E(EMLINK),     E(EPIPE),        E(EDOM),       E(ERANGE),       E(ENAMETOOLONG),
+		E(ENOSYS),     E(ENOTEMPTY),    E(ELOOP),      E(ENODATA),      E(EOPNOTSUPP),
+		E(EADDRINUSE), E(ECONNREFUSED), E(ENOTSOCK),   E(EPROTOTYPE),   E(EISCONN),
+		E(ENOTCONN),   E(ETIMEDOUT),    E(ECONNRESET), E(EDESTADDRREQ), E(EADDRNOTAVAIL),
 #undef E
 	};
 	static char other[32];
@@ -165,9 +169,10 @@ static void run_case(const struct conform_case *c)
 
 int main(int argc, char **argv)
 {
-	static const struct conform_group *const groups[] = {&conform_paths,   &conform_calls,   &conform_exec,
-							     &conform_proc,    &conform_process, &conform_signals,
-							     &conform_sockets, &conform_identity, &conform_memory};
+	static const struct conform_group *const groups[] = {
+		&conform_paths,   &conform_calls,    &conform_exec,
+		&conform_proc,    &conform_process,  &conform_signals,
+		&conform_sockets, &conform_identity, &conform_memory};
 
 	if (argc > 1 && argv[1][0] == '@')
 		return conform_helper(argc, argv);

@@ -26,8 +26,8 @@ struct conform_group {
 	size_t count;
 };
 
-extern const struct conform_group conform_paths, conform_calls, conform_exec, conform_proc, conform_process, conform_signals,
-	conform_sockets, conform_identity, conform_memory;
+extern const struct conform_group conform_paths, conform_calls, conform_exec, conform_proc,
+	conform_process, conform_signals, conform_sockets, conform_identity, conform_memory;
 
 /** One line of what is observed. */
 void see(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -49,9 +49,9 @@ void see_child(const char *label, int pid);
 /** Starts argv[0] with argv and envp by fork and execve; prints the child's end. */
 void see_exec(const char *label, const char *path, char *const argv[], char *const envp[]);
 
-#define CONFORM_GROUP(group, ...)                                                  \
-	static const struct conform_case group##_cases[] = {__VA_ARGS__};          \
-	const struct conform_group conform_##group = {                             \
+#define CONFORM_GROUP(group, ...)                                         \
+	static const struct conform_case group##_cases[] = {__VA_ARGS__}; \
+	const struct conform_group conform_##group = {                    \
 		group##_cases, sizeof(group##_cases) / sizeof(group##_cases[0])}
 
 #endif

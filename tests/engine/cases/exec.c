@@ -36,8 +36,8 @@ static void show(int argc, char **argv)
 	const char *execfn = (const char *)getauxval(AT_EXECFN);
 	see("execfn %s", execfn ? execfn : "(none)");
 	see("secure %lu", getauxval(AT_SECURE));
-	see("entry %d phdr %d random %d vdso %d", getauxval(AT_ENTRY) != 0, getauxval(AT_PHDR) != 0, getauxval(AT_RANDOM) != 0,
-	    getauxval(AT_SYSINFO_EHDR) != 0);
+	see("entry %d phdr %d random %d vdso %d", getauxval(AT_ENTRY) != 0, getauxval(AT_PHDR) != 0,
+	    getauxval(AT_RANDOM) != 0, getauxval(AT_SYSINFO_EHDR) != 0);
 	see("page size %lu", getauxval(AT_PAGESZ));
 	see("stack is aligned %d", ((unsigned long)__builtin_frame_address(0) & 15) == 0);
 }
@@ -80,7 +80,8 @@ static void plain(void)
 	see_exec("relative", "./link", (char *[]){"./link", "@show", NULL}, no_env);
 	see_exec("exit status", self(), (char *[]){"x", "@exit", "42", NULL}, no_env);
 	see_exec("/proc/self/exe", "/proc/self/exe", (char *[]){"x", "@show", NULL}, no_env);
-	see_exec("twice", "/bin/sh", (char *[]){"sh", "-c", "exec \"$0\" @show", self(), NULL}, no_env);
+	see_exec("twice", "/bin/sh", (char *[]){"sh", "-c", "exec \"$0\" @show", self(), NULL},
+		 no_env);
 }
 
 static void failures(void)
@@ -94,10 +95,12 @@ static void failures(void)
 	symlink("gone", "dangling");
 	put_file("bad-interpreter", "#!/no/such/program\n");
 	chmod("bad-interpreter", 0755);
-	put_file("short-elf", "\x7f" "ELF");
+	put_file("short-elf", "\x7f"
+			      "ELF");
 	chmod("short-elf", 0755);
-	static const char *const names[] = {"missing", "text", "not-executable", "empty", "dir", "dangling", "bad-interpreter",
-					    "short-elf", "text/x", "", "/"};
+	static const char *const names[] = {
+		"missing",         "text",      "not-executable", "empty", "dir", "dangling",
+		"bad-interpreter", "short-elf", "text/x",         "",      "/"};
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		see_exec(names[i], names[i], (char *[]){"x", NULL}, no_env);
 	int fd = open("written", O_WRONLY | O_CREAT, 0755);
@@ -139,7 +142,8 @@ static void see_fexec(const char *label, int fd, int flags)
 	pid_t pid = fork();
 
 	if (pid == 0) {
-		syscall(SYS_execveat, fd, "", (char *[]){"zero", "@exit", "6", NULL}, no_env, AT_EMPTY_PATH | flags);
+		syscall(SYS_execveat, fd, "", (char *[]){"zero", "@exit", "6", NULL}, no_env,
+			AT_EMPTY_PATH | flags);
 		see("%s: %s", label, errno_name(errno));
 		_exit(98);
 	}
@@ -163,14 +167,16 @@ static void by_descriptor(void)
 	chmod("script", 0755);
 	pid = fork();
 	if (pid == 0) {
-		syscall(SYS_execveat, dir, "exec_by_descriptor/script", (char *[]){"x", NULL}, no_env, 0);
+		syscall(SYS_execveat, dir, "exec_by_descriptor/script", (char *[]){"x", NULL},
+			no_env, 0);
 		_exit(98);
 	}
 	see_child("execveat dirfd script", pid);
 	symlink(self(), "link");
 	pid = fork();
 	if (pid == 0) {
-		syscall(SYS_execveat, AT_FDCWD, "link", (char *[]){"x", NULL}, no_env, AT_SYMLINK_NOFOLLOW);
+		syscall(SYS_execveat, AT_FDCWD, "link", (char *[]){"x", NULL}, no_env,
+			AT_SYMLINK_NOFOLLOW);
 		see("execveat nofollow: %s", errno_name(errno));
 		_exit(98);
 	}
@@ -230,7 +236,8 @@ static void descriptors(void)
 static void spawn(void)
 {
 	pid_t pid;
-	int failed = posix_spawn(&pid, self(), NULL, NULL, (char *[]){"x", "@show", "spawned", NULL}, with_env);
+	int failed = posix_spawn(&pid, self(), NULL, NULL,
+				 (char *[]){"x", "@show", "spawned", NULL}, with_env);
 
 	see("posix_spawn: %s", failed ? errno_name(failed) : "ok");
 	if (!failed)
@@ -277,11 +284,14 @@ static void large(void)
 	for (int i = 3; i < ARGS; i++)
 		args[i] = "an argument";
 	see_exec("2000 arguments", self(), args, no_env);
-	see_exec("100 kB argument", self(), (char *[]){"x", "@exit", "3", text, NULL}, (char *[]){text, NULL});
+	see_exec("100 kB argument", self(), (char *[]){"x", "@exit", "3", text, NULL},
+		 (char *[]){text, NULL});
 	static char huge[140001];
 	memset(huge, 'y', 140000);
-	see_exec("an argument above 128 KiB", self(), (char *[]){"x", "@exit", "3", huge, NULL}, no_env);
+	see_exec("an argument above 128 KiB", self(), (char *[]){"x", "@exit", "3", huge, NULL},
+		 no_env);
 }
 
-CONFORM_GROUP(exec, {"exec_plain", plain}, {"exec_failures", failures}, {"exec_shebang", shebang}, {"exec_by_descriptor", by_descriptor},
-	      {"exec_descriptors", descriptors}, {"exec_spawn", spawn}, {"exec_large", large});
+CONFORM_GROUP(exec, {"exec_plain", plain}, {"exec_failures", failures}, {"exec_shebang", shebang},
+	      {"exec_by_descriptor", by_descriptor}, {"exec_descriptors", descriptors},
+	      {"exec_spawn", spawn}, {"exec_large", large});

@@ -82,7 +82,8 @@ static void change_owner(void)
 	see_owner("d");
 	pid_t pid = fork();
 	if (pid == 0) {
-		execl("/bin/sh", "sh", "-c", "ls -nd d | { read m n u g r; echo owner $u $g; }", (char *)NULL);
+		execl("/bin/sh", "sh", "-c", "ls -nd d | { read m n u g r; echo owner $u $g; }",
+		      (char *)NULL);
 		_exit(9);
 	}
 	see_child("ls", pid);
@@ -128,7 +129,8 @@ static void devices(void)
 
 	see_ok("mknod of a device", mknod("null", S_IFCHR | 0666, makedev(1, 3)));
 	if (stat("null", &st) == 0)
-		see("type %o rdev %u:%u", st.st_mode & S_IFMT, major(st.st_rdev), minor(st.st_rdev));
+		see("type %o rdev %u:%u", st.st_mode & S_IFMT, major(st.st_rdev),
+		    minor(st.st_rdev));
 	see_ok("sethostname", sethostname("x", 1) < 0 && errno == EPERM ? 0 : 0);
 	see_ok("PR_SET_NAME", prctl(PR_SET_NAME, "renamed"));
 	char name[17] = "";
@@ -142,5 +144,5 @@ static void devices(void)
 	see_owner("sgid");
 }
 
-CONFORM_GROUP(identity, {"identity_root", root}, {"identity_chown", change_owner}, {"identity_become", become},
-	      {"identity_devices", devices});
+CONFORM_GROUP(identity, {"identity_root", root}, {"identity_chown", change_owner},
+	      {"identity_become", become}, {"identity_devices", devices});

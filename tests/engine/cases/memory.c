@@ -50,7 +50,8 @@ static void mapping(void)
 static void generated(void)
 {
 #if defined(__x86_64__)
-	static const unsigned char answer[] = {0xb8, 42, 0, 0, 0, 0xc3}, getpid_code[] = {0xb8, 39, 0, 0, 0, 0x0f, 0x05, 0xc3};
+	static const unsigned char answer[] = {0xb8, 42, 0, 0, 0, 0xc3},
+				   getpid_code[] = {0xb8, 39, 0, 0, 0, 0x0f, 0x05, 0xc3};
 	char *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	memcpy(p, answer, sizeof(answer));
@@ -119,7 +120,8 @@ static void locks(void)
 	see_result("lseek SEEK_HOLE", lseek(fd, 0, SEEK_HOLE));
 	see_ok("fsync", fsync(fd));
 	int copy = open("copy", O_RDWR | O_CREAT, 0644);
-	see_result("copy_file_range", copy_file_range(fd, NULL, copy, NULL, 100, 0) >= 0 ? 100 : -1);
+	see_result("copy_file_range",
+		   copy_file_range(fd, NULL, copy, NULL, 100, 0) >= 0 ? 100 : -1);
 }
 
 static void clocks(void)
@@ -134,5 +136,5 @@ static void clocks(void)
 	see("processors %d", sysconf(_SC_NPROCESSORS_ONLN) > 0);
 }
 
-CONFORM_GROUP(memory, {"memory_mapping", mapping}, {"memory_generated", generated}, {"memory_shared", shared}, {"memory_locks", locks},
-	      {"memory_clocks", clocks});
+CONFORM_GROUP(memory, {"memory_mapping", mapping}, {"memory_generated", generated},
+	      {"memory_shared", shared}, {"memory_locks", locks}, {"memory_clocks", clocks});

@@ -23,7 +23,8 @@ static void see_stat(const char *label, const char *path)
 	if (stat(path, &st) < 0)
 		see("stat %s: %s", label, errno_name(errno));
 	else
-		see("stat %s: type %o size %lld", label, st.st_mode & S_IFMT, S_ISREG(st.st_mode) ? (long long)st.st_size : 0);
+		see("stat %s: type %o size %lld", label, st.st_mode & S_IFMT,
+		    S_ISREG(st.st_mode) ? (long long)st.st_size : 0);
 	if (lstat(path, &st) < 0)
 		see("lstat %s: %s", label, errno_name(errno));
 	else
@@ -49,8 +50,10 @@ static void links(void)
 	symlink("loop-b", "loop-a");
 	symlink("loop-a", "loop-b");
 	symlink("", "empty");
-	static const char *const names[] = {"relative", "absolute", "to-dir", "to-dir/", "to-dir/f", "to-dir/../d/f", "to-dir/.", "climbs",
-					    "dangling", "loop-a", "d/f/", "d/f/.", "d/", "d//f", "./d/./f", "dangling/x", "relative/x"};
+	static const char *const names[] = {
+		"relative", "absolute", "to-dir",   "to-dir/",    "to-dir/f",  "to-dir/../d/f",
+		"to-dir/.", "climbs",   "dangling", "loop-a",     "d/f/",      "d/f/.",
+		"d/",       "d//f",     "./d/./f",  "dangling/x", "relative/x"};
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		see_stat(names[i], names[i]);
 	see_file("open absolute", "absolute");
@@ -329,6 +332,8 @@ static void trailing_slash(void)
 	see_ok("open f/../f", open("f/../f", O_RDONLY));
 }
 
-CONFORM_GROUP(paths, {"path_links", links}, {"path_deep_links", deep_links}, {"path_root_bounds", root_bounds}, {"path_lengths", lengths},
-	      {"path_long_absolute", long_absolute}, {"path_getcwd", getcwd_cases}, {"path_dirfd", by_dirfd}, {"path_listings", listings},
+CONFORM_GROUP(paths, {"path_links", links}, {"path_deep_links", deep_links},
+	      {"path_root_bounds", root_bounds}, {"path_lengths", lengths},
+	      {"path_long_absolute", long_absolute}, {"path_getcwd", getcwd_cases},
+	      {"path_dirfd", by_dirfd}, {"path_listings", listings},
 	      {"path_trailing_slash", trailing_slash});

@@ -30,7 +30,8 @@ static void links(void)
 	see_link("/proc/self/root");
 	snprintf(name, sizeof(name), "/proc/%d/exe", getpid());
 	char target[PATH_MAX] = "";
-	see("by pid: %s", readlink(name, target, sizeof(target) - 1) < 0 ? errno_name(errno) : target);
+	see("by pid: %s",
+	    readlink(name, target, sizeof(target) - 1) < 0 ? errno_name(errno) : target);
 	put_file("f", "x");
 	int fd = open("f", O_RDONLY);
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
@@ -122,4 +123,5 @@ static void fd_listing(void)
 	see("the highest descriptor is the last one opened: %d", highest == fd);
 }
 
-CONFORM_GROUP(proc, {"proc_links", links}, {"proc_maps", maps}, {"proc_status", status}, {"proc_fd_listing", fd_listing});
+CONFORM_GROUP(proc, {"proc_links", links}, {"proc_maps", maps}, {"proc_status", status},
+	      {"proc_fd_listing", fd_listing});

@@ -56,12 +56,15 @@ static int in_clone(void *arg)
 static void clones(void)
 {
 	enum { STACK = 256 * 1024 };
-	char *stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+	char *stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
 
 	put_file("shared", "file");
 	see_child("clone with a stack", clone(in_clone, stack + STACK, SIGCHLD, "clone"));
-	see_child("clone VM|VFORK", clone(in_clone, stack + STACK, CLONE_VM | CLONE_VFORK | SIGCHLD, "clone vfork"));
-	see_child("clone FILES|FS", clone(in_clone, stack + STACK, CLONE_FILES | CLONE_FS | SIGCHLD, "clone files"));
+	see_child("clone VM|VFORK",
+		  clone(in_clone, stack + STACK, CLONE_VM | CLONE_VFORK | SIGCHLD, "clone vfork"));
+	see_child("clone FILES|FS",
+		  clone(in_clone, stack + STACK, CLONE_FILES | CLONE_FS | SIGCHLD, "clone files"));
 	see("clone NEWUSER is refused or works: %d", 1);
 }
 
@@ -80,8 +83,9 @@ static void *open_and_stat(void *arg)
 		struct stat st;
 		int fd = open(name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 		snprintf(text, sizeof(text), "%d-%d", work->number, i);
-		if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text) || stat(name, &st) < 0 ||
-		    st.st_size != (off_t)strlen(text) || stat("/no/such/file", &st) == 0)
+		if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text) ||
+		    stat(name, &st) < 0 || st.st_size != (off_t)strlen(text) ||
+		    stat("/no/such/file", &st) == 0)
 			work->errors++;
 		close(fd);
 	}
@@ -241,6 +245,7 @@ static void raw_clone3(void)
 	see("clone3 or fork: exit %d", WEXITSTATUS(status));
 }
 
-CONFORM_GROUP(process, {"process_fork", forks}, {"process_clone", clones}, {"process_threads", threads},
-	      {"process_many_threads", many_threads}, {"process_thread_exec", thread_exec}, {"process_cancel", cancel},
+CONFORM_GROUP(process, {"process_fork", forks}, {"process_clone", clones},
+	      {"process_threads", threads}, {"process_many_threads", many_threads},
+	      {"process_thread_exec", thread_exec}, {"process_cancel", cancel},
 	      {"process_clone3", raw_clone3});

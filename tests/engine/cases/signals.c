@@ -64,7 +64,8 @@ static int path_calls(int rounds)
 		char name[32], cwd[256];
 		snprintf(name, sizeof(name), "f%d", i % 10);
 		int fd = open(name, O_CREAT | O_RDWR | O_CLOEXEC, 0644);
-		if (fd < 0 || stat(name, &st) < 0 || fstat(fd, &st) < 0 || !getcwd(cwd, sizeof(cwd)) || strncmp(cwd, "/conform/", 9) != 0)
+		if (fd < 0 || stat(name, &st) < 0 || fstat(fd, &st) < 0 ||
+		    !getcwd(cwd, sizeof(cwd)) || strncmp(cwd, "/conform/", 9) != 0)
 			errors++;
 		close(fd);
 		if (stat("/no/such/name", &st) == 0 || errno != ENOENT)
@@ -78,7 +79,8 @@ static void storm(void)
 	storm_setup(SA_RESTART);
 	int errors = path_calls(3000);
 	storm_stop();
-	see("calls under a storm of signals: %d errors, %d in handlers, signals came %d", errors, (int)handler_errors, hits > 10);
+	see("calls under a storm of signals: %d errors, %d in handlers, signals came %d", errors,
+	    (int)handler_errors, hits > 10);
 }
 
 static void alternate_stack(void)
@@ -89,7 +91,8 @@ static void alternate_stack(void)
 	storm_setup(SA_RESTART | SA_ONSTACK);
 	int errors = path_calls(3000);
 	storm_stop();
-	see("on an alternate stack: %d errors, %d in handlers, signals came %d", errors, (int)handler_errors, hits > 10);
+	see("on an alternate stack: %d errors, %d in handlers, signals came %d", errors,
+	    (int)handler_errors, hits > 10);
 }
 
 static void jump(int sig)
@@ -146,7 +149,8 @@ static void interrupted(void)
 	setitimer(ITIMER_REAL, &once, NULL);
 	see("poll: %s", poll(NULL, 0, 5000) < 0 ? errno_name(errno) : "ok");
 	setitimer(ITIMER_REAL, &once, NULL);
-	see("nanosleep: %s", nanosleep(&(struct timespec){5, 0}, NULL) < 0 ? errno_name(errno) : "ok");
+	see("nanosleep: %s",
+	    nanosleep(&(struct timespec){5, 0}, NULL) < 0 ? errno_name(errno) : "ok");
 	mkfifo("fifo", 0644);
 	setitimer(ITIMER_REAL, &once, NULL);
 	see("open of a fifo: %s", open("fifo", O_RDONLY) < 0 ? errno_name(errno) : "ok");
@@ -156,7 +160,9 @@ static void interrupted(void)
 	setitimer(ITIMER_REAL, &once, NULL);
 	see("sigsuspend: %s", sigsuspend(&all) < 0 ? errno_name(errno) : "ok");
 	setitimer(ITIMER_REAL, &once, NULL);
-	see("pselect: %s", pselect(0, NULL, NULL, NULL, &(struct timespec){5, 0}, &all) < 0 ? errno_name(errno) : "ok");
+	see("pselect: %s", pselect(0, NULL, NULL, NULL, &(struct timespec){5, 0}, &all) < 0
+				   ? errno_name(errno)
+				   : "ok");
 	setitimer(ITIMER_REAL, &once, NULL);
 	see("waitpid: %s", waitpid(-1, NULL, 0) < 0 ? errno_name(errno) : "ok");
 	action.sa_flags = SA_RESTART;
@@ -186,13 +192,15 @@ static void on_fault(int sig, siginfo_t *info, void *context)
 
 static void faults(void)
 {
-	struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER}, old;
+	struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER},
+			 old;
 
 	hits = 0;
 	sigaction(SIGSEGV, &action, NULL);
 	sigaction(SIGILL, &action, NULL);
 	see_ok("read back", sigaction(SIGILL, NULL, &old));
-	see("the handler of SIGILL is ours: %d, flags %d", old.sa_sigaction == on_fault, (old.sa_flags & SA_SIGINFO) != 0);
+	see("the handler of SIGILL is ours: %d, flags %d", old.sa_sigaction == on_fault,
+	    (old.sa_flags & SA_SIGINFO) != 0);
 	int sig = sigsetjmp(back, 1);
 	if (sig == 0)
 		*(volatile int *)NULL = 1;
@@ -248,8 +256,10 @@ static void masks(void)
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 	see("after: %d", (int)hits);
 	signal(SIGUSR2, SIG_IGN);
-	see_exec("ignored signals stay over exec", "/bin/sh", (char *[]){"sh", "-c", "kill -USR2 $$; exit 4", NULL}, (char *[]){NULL});
+	see_exec("ignored signals stay over exec", "/bin/sh",
+		 (char *[]){"sh", "-c", "kill -USR2 $$; exit 4", NULL}, (char *[]){NULL});
 }
 
-CONFORM_GROUP(signals, {"signal_storm", storm}, {"signal_altstack", alternate_stack}, {"signal_longjmp", jump_out},
-	      {"signal_interrupted", interrupted}, {"signal_faults", faults}, {"signal_masks", masks});
+CONFORM_GROUP(signals, {"signal_storm", storm}, {"signal_altstack", alternate_stack},
+	      {"signal_longjmp", jump_out}, {"signal_interrupted", interrupted},
+	      {"signal_faults", faults}, {"signal_masks", masks});

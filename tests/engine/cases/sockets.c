@@ -17,7 +17,8 @@ static socklen_t name_of(struct sockaddr_un *address, const char *path)
 	memset(address, 0, sizeof(*address));
 	address->sun_family = AF_UNIX;
 	strncpy(address->sun_path, path, sizeof(address->sun_path));
-	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path) + (strlen(path) < sizeof(address->sun_path)));
+	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path) +
+			   (strlen(path) < sizeof(address->sun_path)));
 }
 
 static void see_name(const char *label, int fd, int (*get)(int, struct sockaddr *, socklen_t *))
@@ -43,7 +44,8 @@ static void stream_on(const char *path)
 	struct stat st;
 
 	see_ok("bind", bind(server, (struct sockaddr *)&address, len));
-	see_ok("bind again", bind(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&address, len));
+	see_ok("bind again",
+	       bind(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&address, len));
 	see_ok("listen", listen(server, 4));
 	see("is a socket %d", stat(path, &st) == 0 && S_ISSOCK(st.st_mode));
 	see_name("getsockname", server, getsockname);
@@ -60,7 +62,8 @@ static void stream_on(const char *path)
 	see("text '%s'", text);
 	see_child("client", pid);
 	see_ok("unlink", unlink(path));
-	see_ok("connect to nobody", connect(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&address, len));
+	see_ok("connect to nobody",
+	       connect(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&address, len));
 }
 
 static void stream(void)
@@ -83,13 +86,15 @@ static void longest(void)
 	path[108] = '\0';
 	struct sockaddr_un address;
 	socklen_t len = name_of(&address, path);
-	see_ok("bind 108 bytes without end", bind(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&address, len));
+	see_ok("bind 108 bytes without end",
+	       bind(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&address, len));
 }
 
 static void datagram(void)
 {
 	struct sockaddr_un to, from;
-	socklen_t to_len = name_of(&to, "/conform/socket_datagram/a"), from_len = name_of(&from, "/conform/socket_datagram/b");
+	socklen_t to_len = name_of(&to, "/conform/socket_datagram/a"),
+		  from_len = name_of(&from, "/conform/socket_datagram/b");
 	int a = socket(AF_UNIX, SOCK_DGRAM, 0), b = socket(AF_UNIX, SOCK_DGRAM, 0);
 	char text[32] = "";
 
@@ -99,19 +104,27 @@ static void datagram(void)
 	struct sockaddr_un sender;
 	socklen_t sender_len = sizeof(sender);
 	memset(&sender, 0, sizeof(sender));
-	see_result("recvfrom", recvfrom(a, text, sizeof(text), 0, (struct sockaddr *)&sender, &sender_len));
+	see_result("recvfrom",
+		   recvfrom(a, text, sizeof(text), 0, (struct sockaddr *)&sender, &sender_len));
 	see("from '%s' length %u text '%s'", sender.sun_path, (unsigned)sender_len, text);
 	struct iovec part = {"message", 7};
-	struct msghdr message = {.msg_name = &to, .msg_namelen = to_len, .msg_iov = &part, .msg_iovlen = 1};
+	struct msghdr message = {
+		.msg_name = &to, .msg_namelen = to_len, .msg_iov = &part, .msg_iovlen = 1};
 	see_result("sendmsg", sendmsg(b, &message, 0));
 	part = (struct iovec){text, sizeof(text)};
 	memset(&sender, 0, sizeof(sender));
-	message = (struct msghdr){.msg_name = &sender, .msg_namelen = sizeof(sender), .msg_iov = &part, .msg_iovlen = 1};
+	message = (struct msghdr){.msg_name = &sender,
+				  .msg_namelen = sizeof(sender),
+				  .msg_iov = &part,
+				  .msg_iovlen = 1};
 	see_result("recvmsg", recvmsg(a, &message, 0));
 	see("from '%s'", sender.sun_path);
 	to_len = name_of(&to, "/conform/none");
 	see_result("sendto nobody", sendto(b, "x", 1, 0, (struct sockaddr *)&to, to_len));
-	struct mmsghdr many = {.msg_hdr = {.msg_name = &from, .msg_namelen = from_len, .msg_iov = &(struct iovec){"many", 4}, .msg_iovlen = 1}};
+	struct mmsghdr many = {.msg_hdr = {.msg_name = &from,
+					   .msg_namelen = from_len,
+					   .msg_iov = &(struct iovec){"many", 4},
+					   .msg_iovlen = 1}};
 	see_result("sendmmsg", sendmmsg(a, &many, 1, 0));
 	see_result("recv", recv(b, text, sizeof(text), 0));
 }
@@ -124,14 +137,16 @@ static void nameless(void)
 	see_ok("socketpair", socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
 	see_name("name of a pair", pair[0], getsockname);
 	snprintf(address.sun_path + 1, sizeof(address.sun_path) - 1, "scar-conform-%d", getpid());
-	socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(address.sun_path + 1));
+	socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 +
+				    strlen(address.sun_path + 1));
 	int server = socket(AF_UNIX, SOCK_STREAM, 0);
 	see_ok("bind abstract", bind(server, (struct sockaddr *)&address, len));
 	see_ok("listen", listen(server, 1));
-	see_ok("connect abstract", connect(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&address, len));
+	see_ok("connect abstract",
+	       connect(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&address, len));
 	int autobind = socket(AF_UNIX, SOCK_STREAM, 0);
 	see_ok("autobind", bind(autobind, (struct sockaddr *)&address, sizeof(sa_family_t)));
 }
 
-CONFORM_GROUP(sockets, {"socket_stream", stream}, {"socket_longest", longest}, {"socket_datagram", datagram},
-	      {"socket_nameless", nameless});
+CONFORM_GROUP(sockets, {"socket_stream", stream}, {"socket_longest", longest},
+	      {"socket_datagram", datagram}, {"socket_nameless", nameless});

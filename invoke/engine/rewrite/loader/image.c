@@ -84,6 +84,7 @@ int scar_image_open(const struct scar_image_key *key, struct scar_image *ret_ima
 	if (fd < 0)
 		return (int)fd;
 	n = scar_sys(__NR_read, fd, ret_image, sizeof(*ret_image));
+	/* Keys start as all zero, padding included. NOLINTNEXTLINE(bugprone-suspicious-memory-comparison) */
 	if (n == (long)sizeof(*ret_image) && memcmp(key, &ret_image->key, sizeof(*key)) == 0)
 		return (int)fd;
 	scar_sys(__NR_close, fd);
