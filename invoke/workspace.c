@@ -37,7 +37,7 @@ static void safe_name(const char *request_id, char name[NAME_BYTES])
 {
 	size_t len = 0;
 
-	for (; request_id[len] && len < NAME_BYTES - 1; len++) {
+	for (; len < NAME_BYTES - 1 && request_id[len]; len++) {
 		unsigned char c = (unsigned char)request_id[len];
 
 		name[len] = (char)(c < 0x80 && (isalnum(c) || c == '-') ? c : '_');
