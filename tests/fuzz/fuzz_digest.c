@@ -12,12 +12,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	scar_free_auto char *text = strndup((const char *)data, size);
+	scar_free_auto char *text = calloc(1, size + 1);
 	char canonical[SCAR_DIGEST_TEXT_MAX];
 	struct scar_digest digest;
 	struct scar_err err;
 
-	if (!text || scar_digest_parse(text, &digest, &err) < 0)
+	if (!text)
+		return 0;
+	if (size)
+		memcpy(text, data, size);
+	if (scar_digest_parse(text, &digest, &err) < 0)
 		return 0;
 	if (strcmp(scar_digest_format(&digest, canonical), text) != 0)
 		abort();

@@ -239,9 +239,9 @@ static void spawn(void)
 	int failed = posix_spawn(&pid, self(), NULL, NULL,
 				 (char *[]){"x", "@show", "spawned", NULL}, with_env);
 
-	see("posix_spawn: %s", failed ? errno_name(failed) : "ok");
 	if (!failed)
 		see_child("spawned", pid);
+	see("posix_spawn: %s", failed ? errno_name(failed) : "ok");
 	failed = posix_spawnp(&pid, "no-such-program", NULL, NULL, (char *[]){"x", NULL}, with_env);
 	see("posix_spawnp missing: %s", failed ? errno_name(failed) : "ok");
 	FILE *pipe = popen("echo from a shell; exit 3", "r");
