@@ -62,7 +62,7 @@ static int read_interpreter(int fd, const Elf64_Phdr *p, struct scar_elf *elf)
 
 int scar_elf_read(int fd, struct scar_elf *ret_elf)
 {
-	Elf64_Ehdr header;
+	Elf64_Ehdr header = {.e_phnum = 0};
 	long n = scar_sys(__NR_pread64, fd, &header, sizeof(header), 0);
 	long bytes;
 	int ret;
