@@ -150,6 +150,7 @@ int scar_client_next(struct scar_client *client, struct scar_invocation *invocat
 	struct scar_http1_message msg;
 	int result = -1;
 
+	scar_buf_init(&head, 0);
 	if (client->broken)
 		return scar_err_set(err, SCAR_ERR_UNAVAILABLE,
 				    "the service said that its state is beyond recovery");
