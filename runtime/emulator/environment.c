@@ -195,14 +195,12 @@ static int initialise(struct scar_environment *env, int64_t deadline_us, struct 
 /* ---- one invocation ------------------------------------------------------------------------- */
 
 /* What the service itself says; its words name the request. */
-static void fail_call(struct scar_environment *env, struct scar_call *call, const char *type,
-		      const char *message)
+static void fail_call(struct scar_call *call, const char *type, const char *message)
 {
 	scar_buf_auto struct scar_buf document;
 	struct scar_err err;
 	char text[SCAR_ERR_MSG_MAX + 128];
 
-	(void)env;
 	snprintf(text, sizeof(text), "RequestId: %s Error: %s", scar_call_id(call), message);
 	scar_buf_init(&document, SCAR_KIB(64));
 	if (scar_buf_printf(&document, &err, "{\"errorType\":\"%s\",\"errorMessage\":", type) < 0 ||
@@ -220,9 +218,9 @@ static void fail_init(struct scar_environment *env, struct scar_call *call,
 	if (env->server.init_error_type[0])
 		scar_call_fail(call, env->server.init_error_type, env->server.init_error.data);
 	else if (err->kind == SCAR_ERR_EXEC && env->end_reason[0])
-		fail_call(env, call, SCAR_API_TYPE_EXIT, env->end_reason);
+		fail_call(call, SCAR_API_TYPE_EXIT, env->end_reason);
 	else
-		fail_call(env, call, "Runtime.InvalidEntrypoint", err->msg);
+		fail_call(call, "Runtime.InvalidEntrypoint", err->msg);
 }
 
 static bool timed_out(struct scar_environment *env, struct scar_call *call, int64_t deadline_us)
@@ -235,7 +233,7 @@ static bool timed_out(struct scar_environment *env, struct scar_call *call, int6
 	snprintf(message, sizeof(message), "Task timed out after %u.00 seconds",
 		 env->function->timeout_s);
 	scar_output_line(env->output, "%s %s", scar_call_id(call), message);
-	fail_call(env, call, SCAR_API_TYPE_TIMEOUT, message);
+	fail_call(call, SCAR_API_TYPE_TIMEOUT, message);
 	return true;
 }
 
@@ -247,7 +245,7 @@ static void await_answer(struct scar_environment *env, struct scar_call *call, i
 
 		if (is_stopping(env)) {
 			end_runtime(env, true);
-			fail_call(env, call, SCAR_API_TYPE_EXIT, "the environment was stopped");
+			fail_call(call, SCAR_API_TYPE_EXIT, "the environment was stopped");
 			return;
 		}
 		if (!alive) {
@@ -255,7 +253,7 @@ static void await_answer(struct scar_environment *env, struct scar_call *call, i
 			scar_output_line(env->output, "RequestId: %s Error: %s", scar_call_id(call),
 					 env->end_reason);
 			if (!env->server.answered)
-				fail_call(env, call, SCAR_API_TYPE_EXIT, env->end_reason);
+				fail_call(call, SCAR_API_TYPE_EXIT, env->end_reason);
 			return;
 		}
 		if (timed_out(env, call, deadline_us))
@@ -278,7 +276,7 @@ static void answer(struct scar_environment *env, struct scar_call *call, int64_t
 	deadline_ms = scar_clock_epoch_ms() + (deadline_us - scar_clock_monotonic_us()) / 1000;
 	if (scar_runtime_server_deliver(&env->server, call, deadline_ms, &err) < 0) {
 		end_runtime(env, true);
-		fail_call(env, call, SCAR_API_TYPE_EXIT, err.msg);
+		fail_call(call, SCAR_API_TYPE_EXIT, err.msg);
 		return;
 	}
 	await_answer(env, call, deadline_us);
@@ -376,7 +374,7 @@ static void refuse_waiting(struct scar_environment *env)
 	struct scar_call *call;
 
 	while ((call = take(env)) != NULL) {
-		fail_call(env, call, SCAR_API_TYPE_EXIT, "the environment was stopped");
+		fail_call(call, SCAR_API_TYPE_EXIT, "the environment was stopped");
 		scar_call_finish(call, NULL);
 		scar_call_unref(call);
 	}

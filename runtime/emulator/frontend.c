@@ -32,7 +32,6 @@ struct scar_frontend {
 	int stop_fd;
 	struct scar_environment *environment;
 	pthread_mutex_t mutex;
-	pthread_cond_t ended;
 	struct connection connections[SCAR_FRONTEND_CONNECTIONS];
 };
 
@@ -61,7 +60,6 @@ int scar_frontend_open(uint16_t port, struct scar_frontend **ret_frontend, struc
 		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
 	frontend->listen_fd = -1;
 	pthread_mutex_init(&frontend->mutex, NULL);
-	pthread_cond_init(&frontend->ended, NULL);
 	frontend->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (frontend->stop_fd < 0)
 		scar_err_errno(err, errno, "eventfd");
@@ -84,7 +82,6 @@ static void *serve(void *arg)
 	pthread_mutex_lock(&frontend->mutex);
 	scar_http1_close(&http);
 	connection->state = ENDED;
-	pthread_cond_broadcast(&frontend->ended);
 	pthread_mutex_unlock(&frontend->mutex);
 	return NULL;
 }
@@ -128,12 +125,16 @@ static void accept_one(struct scar_frontend *frontend)
 		return;
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
 	pthread_mutex_lock(&frontend->mutex);
-	while ((connection = find_place(frontend)) == NULL)
-		pthread_cond_wait(&frontend->ended, &frontend->mutex);
+	connection = find_place(frontend);
+	if (!connection) {
+		/* The client sees a closed connection, and tries again. */
+		pthread_mutex_unlock(&frontend->mutex);
+		close(fd);
+		return;
+	}
 	connection->frontend = frontend;
 	connection->fd = fd;
 	connection->state = SERVING;
-	/* Without a thread the client sees a closed connection, and tries again. */
 	if (start(connection, &err) < 0) {
 		connection->state = FREE;
 		close(fd);
@@ -178,15 +179,19 @@ void scar_frontend_free(struct scar_frontend *frontend)
 	}
 	pthread_mutex_unlock(&frontend->mutex);
 	for (size_t i = 0; i < SCAR_FRONTEND_CONNECTIONS; i++) {
-		/* Its thread is there unless the place was never used; only this thread frees places. */
-		if (frontend->connections[i].state != FREE)
+		bool used;
+
+		/* SERVING may become ENDED meanwhile; only this thread makes a place free. */
+		pthread_mutex_lock(&frontend->mutex);
+		used = frontend->connections[i].state != FREE;
+		pthread_mutex_unlock(&frontend->mutex);
+		if (used)
 			pthread_join(frontend->connections[i].thread, NULL);
 	}
 	if (frontend->listen_fd >= 0)
 		close(frontend->listen_fd);
 	if (frontend->stop_fd >= 0)
 		close(frontend->stop_fd);
-	pthread_cond_destroy(&frontend->ended);
 	pthread_mutex_destroy(&frontend->mutex);
 	free(frontend);
 }

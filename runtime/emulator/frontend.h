@@ -16,7 +16,7 @@ struct scar_environment;
 struct scar_err;
 struct scar_frontend;
 
-/** Connections at once; more wait to be accepted. */
+/** Connections at once; more are closed at once. */
 #define SCAR_FRONTEND_CONNECTIONS 128
 
 /** Listens. */

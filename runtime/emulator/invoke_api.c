@@ -117,6 +117,7 @@ static void answer_buffered(struct exchange *x, struct scar_call *call)
 	struct scar_err err;
 	bool failed;
 
+	scar_buf_init(&head, 0);
 	scar_buf_init(&body, SCAR_LIMIT_RESPONSE_BYTES);
 	scar_call_wait(call);
 	failed = scar_call_error_type(call) != NULL;

@@ -18,7 +18,6 @@
 #include "runtime/base/err.h"
 #include "runtime/base/limits.h"
 #include "runtime/emulator/call.h"
-#include "runtime/emulator/runtime_server.h"
 
 #define PIECE_BYTES 65536
 
@@ -176,7 +175,7 @@ static bool may_answer(server_t *server, int i, struct scar_http1_message *msg, 
 	return true;
 }
 
-static void fail_too_large(server_t *server, bool streamed)
+static void fail_too_large(server_t *server)
 {
 	char document[256];
 
@@ -185,7 +184,6 @@ static void fail_too_large(server_t *server, bool streamed)
 		"{\"errorMessage\":\"Response payload size exceeded maximum allowed payload size (%zu bytes).\","
 		"\"errorType\":\"" SCAR_API_TYPE_TOO_LARGE "\"}",
 		SCAR_LIMIT_RESPONSE_BYTES);
-	(void)streamed;
 	scar_call_fail(server->call, SCAR_API_TYPE_TOO_LARGE, document);
 }
 
@@ -257,7 +255,7 @@ static void take_response(server_t *server, int i, struct scar_http1_message *ms
 	}
 	take_trailers(server, msg);
 	if (too_large) {
-		fail_too_large(server, streamed);
+		fail_too_large(server);
 		(void)refuse(server, i, 413, "RequestEntityTooLarge",
 			     "Exceeded maximum allowed payload size (6291556 bytes).");
 		return;
