@@ -48,7 +48,7 @@ static void lengths_and_checksums_are_right(void **state)
 	assert_memory_equal(buf.data + 12,
 			    "\x0d:message-type\x07\x00\x05"
 			    "event\x0b:event-type\x07\x00\x0cPayloadChunk",
-			    51);
+			    49);
 }
 
 static void a_second_message_has_checksums_of_its_own(void **state)
