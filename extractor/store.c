@@ -190,7 +190,7 @@ static int get_cached(const struct scar_store *store, const char *name,
 		(*ret_entry)->was_cached = true;
 		return 1;
 	}
-	if (err->kind != SCAR_ERR_NOT_FOUND)
+	if (err->kind != SCAR_ERR_NOT_FOUND && err->errnum != ENOENT)
 		return -1;
 	/* Of another version, or somebody removed a part: away with it. */
 	got = scar_store_discard(store, name, err);
