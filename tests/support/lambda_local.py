@@ -219,6 +219,8 @@ class LocalLambda:
         return found
 
     def usage(self) -> Usage:
+        # The server needs a moment to see that the last client has hung up.
+        time.sleep(0.2)
         fds, rss, inner = {}, {}, self.bootstrap_pids()
         for name, pid in [("scar", self.process.pid), *((f"bootstrap{n}", pid) for n, pid in enumerate(inner))]:
             fds[name] = len(os.listdir(f"/proc/{pid}/fd"))
