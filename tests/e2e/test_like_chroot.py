@@ -166,12 +166,10 @@ OWNERS = {
 }
 
 
-@pytest.mark.xfail(reason="the rewrite engine does not yet show the owners that the extractor and chown remember")
 @pytest.mark.parametrize("case", OWNERS)
 def test_owners_are_remembered(pushed, rootfs, case):
     compare(pushed, rootfs, "debian", OWNERS[case])
 
 
-@pytest.mark.xfail(reason="a folder of mode 0555 is kept writable on disk, and its mode is not yet remembered for the program")
 def test_a_read_only_folder_looks_read_only(pushed, rootfs):
     compare(pushed, rootfs, "layered", ["stat", "-c", "%a", "/w/closed"])

@@ -57,6 +57,7 @@ const uint8_t scar_call_kinds[SCAR_CALLS_MAX] = {
 	[__NR_readlinkat] = OWN,
 	[__NR_fchownat] = OWN,
 	[__NR_fchown] = OWN,
+	[__NR_fchmod] = OWN,
 	[__NR_getcwd] = OWN,
 	[__NR_statfs] = OWN,
 	[__NR_fstatfs] = OWN,

@@ -69,6 +69,7 @@ int scar_guest_encode(const struct scar_guest *guest, char *text, size_t size)
 	put_number(&t, guest->flags);
 	put_number(&t, guest->host_uid);
 	put_number(&t, guest->host_gid);
+	put_number(&t, guest->ledger);
 	for (int i = 0; i < ID_COUNT; i++)
 		put_number(&t, ids[i]);
 	put_number(&t, guest->ids.group_count);
@@ -173,7 +174,8 @@ int scar_guest_decode(struct scar_guest *guest, char *text)
 	g.state_dir = take_bytes(&at, &len);
 	if (!g.state_dir || len >= SCAR_GUEST_ROOT_MAX || !take_number(&at, &flags) ||
 	    !take_number(&at, &g.host_uid) || !take_number(&at, &g.host_gid) ||
-	    !take_ids(&at, &g.ids) || !take_binds(&at, &g) || *at != '\0')
+	    !take_number(&at, &g.ledger) || !take_ids(&at, &g.ids) || !take_binds(&at, &g) ||
+	    *at != '\0')
 		return -EINVAL;
 	g.flags = flags;
 	*guest = g;

@@ -58,7 +58,8 @@ struct scar_guest {
 	uint32_t host_uid, host_gid; /**< owner of what the guest creates, shown as ids */
 	uint32_t bind_count;
 	struct scar_guest_bind binds[SCAR_GUEST_BINDS_MAX];
-	int root_fd; /**< descriptor of root in this process; not part of the text form */
+	uint32_t ledger; /**< number of the ledger's file (ledger.h); 0: none */
+	int root_fd;     /**< descriptor of root in this process; not part of the text form */
 };
 
 /** Adds a bind, replacing one of the same guest path. @return 0, or -E2BIG or -EINVAL */

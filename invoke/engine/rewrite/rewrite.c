@@ -13,6 +13,7 @@
 #include "invoke/engine/prepare.h"
 #include "invoke/engine/rewrite/config.h"
 #include "invoke/engine/rewrite/handover.h"
+#include "invoke/engine/rewrite/ledger_file.h"
 #include "invoke/engine/spawn.h"
 #include "runtime/base/cleanup.h"
 #include "runtime/base/err.h"
@@ -141,7 +142,7 @@ static void in_child(const struct scar_engine_spec *spec, void *ctx)
 }
 
 /* Loader, cache directory and what the loader is told. */
-static int make_state(struct start *s, struct scar_err *err)
+static int make_state(struct start *s, const char *owners_path, struct scar_err *err)
 {
 	const size_t prefix = strlen(SCAR_HANDOVER_CONFIG);
 	char texts[PATH_MAX + 8];
@@ -154,6 +155,9 @@ static int make_state(struct start *s, struct scar_err *err)
 	if (mkdir(texts, 0700) && errno != EEXIST)
 		return scar_err_errno(err, errno, "cannot make %s", texts);
 	s->prepared.guest.flags = scar_rewrite_flags();
+	if (scar_ledger_file_create(s->prepared.state_dir, s->prepared.guest.root_fd, owners_path,
+				    &s->prepared.guest.ledger, err))
+		return -1;
 	memcpy(s->config, SCAR_HANDOVER_CONFIG, prefix);
 	snprintf(s->exe, sizeof(s->exe), SCAR_HANDOVER_EXE "%d!", SCAR_SPAWN_STATUS_FD);
 	if (scar_guest_encode(&s->prepared.guest, s->config + prefix, sizeof(s->config) - prefix) <
@@ -165,7 +169,7 @@ static int make_state(struct start *s, struct scar_err *err)
 static int start_with(struct start *s, const struct scar_engine_spec *spec,
 		      struct scar_process *ret_process, struct scar_err *err)
 {
-	if (scar_prepare(&s->prepared, spec, err) || make_state(s, err))
+	if (scar_prepare(&s->prepared, spec, err) || make_state(s, spec->owners_path, err))
 		return -1;
 	s->argv = make_argv(spec, s->prepared.program);
 	s->envp = make_envp(spec, s->exe, s->config);

@@ -11,6 +11,7 @@
 
 #include "invoke/engine/guest/sys.h"
 #include "invoke/engine/guest/text.h"
+#include "invoke/engine/rewrite/loader/owners.h"
 
 #define AT_SYMLINK_NOFOLLOW_ 0x100
 #define AT_EMPTY_PATH_ 0x1000
@@ -95,10 +96,14 @@ static long open_how(int dir_fd, const char *path, struct open_how *how, bool st
 static long open_plain(int dir_fd, const char *path, long flags, long mode)
 {
 	struct open_how how = {.flags = (uint64_t)flags & OPEN_FLAGS};
+	long ret;
 
 	if (flags & (O_CREAT | (O_TMPFILE & ~O_DIRECTORY)))
 		how.mode = (uint64_t)mode & 07777;
-	return open_how(dir_fd, path, &how, false);
+	ret = open_how(dir_fd, path, &how, false);
+	if (ret >= 0 && (flags & (O_CREAT | (O_TMPFILE & ~O_DIRECTORY))))
+		scar_owners_created((int)ret);
+	return ret;
 }
 
 /* openat2(2) by the guest itself: its own restrictions are the kernel's to enforce. */
@@ -216,17 +221,13 @@ long scar_call_stat(struct scar_regs *r)
 		struct statx *x = (struct statx *)r->r8;
 
 		ret = statx_at((int)r->rdi, (const char *)r->rsi, r->rdx, r->r10, x);
-		if (ret == 0) {
-			x->stx_uid = scar_shown_uid(x->stx_uid);
-			x->stx_gid = scar_shown_gid(x->stx_gid);
-		}
+		if (ret == 0)
+			scar_owners_show_statx(x);
 		return ret;
 	}
 	}
-	if (ret == 0) {
-		buf->st_uid = scar_shown_uid(buf->st_uid);
-		buf->st_gid = scar_shown_gid(buf->st_gid);
-	}
+	if (ret == 0)
+		scar_owners_show(buf);
 	return ret;
 }
 

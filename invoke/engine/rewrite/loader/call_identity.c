@@ -6,6 +6,7 @@
 #include <linux/capability.h>
 
 #include "invoke/engine/guest/sys.h"
+#include "invoke/engine/rewrite/loader/owners.h"
 
 #define AT_SYMLINK_NOFOLLOW_ 0x100
 #define AT_EMPTY_PATH_ 0x1000
@@ -199,6 +200,8 @@ long scar_call_chown(struct scar_regs *r)
 	const char *path = (const char *)(at ? r->rsi : r->rdi);
 	struct scar_where where;
 
+	where.dir_fd = AT_FDCWD;
+	where.path = NULL;
 	if (by_fd) {
 		ret = scar_sys(__NR_fchown, r->rdi, -1, -1);
 	} else if ((flags & AT_EMPTY_PATH_) && !scar_is_bad_pointer(path) && !*path) {
@@ -215,6 +218,14 @@ long scar_call_chown(struct scar_regs *r)
 	}
 	if (ret == -EPERM && is_root())
 		ret = 0;
+	if (ret == 0 && is_root()) {
+		if (by_fd)
+			scar_owners_changed((int)r->rdi, "", AT_EMPTY_PATH_, uid, gid);
+		else if (where.path)
+			scar_owners_changed(where.dir_fd, where.path, flags, uid, gid);
+		else
+			scar_owners_changed(dir_fd, path, flags, uid, gid);
+	}
 	if (ret || is_root())
 		return ret;
 	return (uid == KEEP || uid == scar_loader.guest.ids.euid) &&

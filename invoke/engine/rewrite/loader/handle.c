@@ -7,6 +7,7 @@
 
 #include "invoke/engine/guest/calls.h"
 #include "invoke/engine/guest/sys.h"
+#include "invoke/engine/rewrite/loader/owners.h"
 #include "invoke/engine/rewrite/loader/signal.h"
 #include "invoke/engine/rewrite/loader/thread.h"
 
@@ -129,6 +130,7 @@ static long run_row(const struct scar_regs *r, bool *ret_retry)
 	const struct scar_call *row = &scar_call_rows[r->rax];
 	long args[6] = {r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9}, ret;
 	struct scar_where where[2];
+	struct scar_owners_change change;
 	char flat[2][SCAR_GUEST_PATH_MAX];
 
 	where[1].dir_fd = AT_FDCWD;
@@ -137,7 +139,10 @@ static long run_row(const struct scar_regs *r, bool *ret_retry)
 		if (ret)
 			return ret;
 	}
+	scar_owners_before(r->rax, args, &change);
 	ret = scar_sys6(r->rax, args[0], args[1], args[2], args[3], args[4], args[5]);
+	if (ret == 0)
+		scar_owners_after(&change);
 	*ret_retry = scar_root_was_lost(ret, &where[0]) || scar_root_was_lost(ret, &where[1]);
 	return ret;
 }
@@ -174,6 +179,7 @@ static long run_own(struct scar_regs *r)
 	case __NR_lchown:
 	case __NR_fchown:
 	case __NR_fchownat: return scar_call_chown(r);
+	case __NR_fchmod: return scar_owners_fchmod((int)r->rdi, (uint32_t)r->rsi);
 	case __NR_chroot: return scar_call_chroot(r);
 	case __NR_dup2:
 	case __NR_dup3:
