@@ -28,7 +28,7 @@ static struct scar_run_result result;
 
 /* What the Runtime API was sent. Written by its thread; read after http_script_stop(). */
 static struct {
-	char target[256];
+	char target[SCAR_ERR_MSG_MAX]; /* or why the request could not be read */
 	char error_type[128];
 	struct scar_buf body;
 	struct scar_buf error_body; /* of trailers, decoded */
