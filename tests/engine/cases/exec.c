@@ -111,6 +111,11 @@ static void failures(void)
 			see("copy failed");
 	see_exec("open for writing", "./written", (char *[]){"x", "@exit", "5", NULL}, no_env);
 	close(fd);
+	fd = open("not-executable", O_WRONLY | O_APPEND);
+	chmod("not-executable", 0755);
+	see_exec("script open for writing", "./not-executable", (char *[]){"x", NULL}, no_env);
+	close(fd);
+	see_exec("script closed again", "./not-executable", (char *[]){"x", NULL}, no_env);
 	see_exec("closed again", "./written", (char *[]){"x", "@exit", "5", NULL}, no_env);
 }
 
@@ -171,7 +176,18 @@ static void by_descriptor(void)
 			no_env, 0);
 		_exit(98);
 	}
+	see_child("execveat dirfd script, which its interpreter cannot open", pid);
+	int kept = open("/conform", O_RDONLY | O_DIRECTORY);
+	pid = fork();
+	if (pid == 0) {
+		syscall(SYS_execveat, kept, "exec_by_descriptor/script", (char *[]){"x", NULL},
+			no_env, 0);
+		_exit(98);
+	}
 	see_child("execveat dirfd script", pid);
+	close(kept);
+	see_fexec("execveat of a script's descriptor", open("script", O_RDONLY), 0);
+	see_fexec("likewise, closed on exec", open("script", O_RDONLY | O_CLOEXEC), 0);
 	symlink(self(), "link");
 	pid = fork();
 	if (pid == 0) {

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <linux/mman.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "invoke/engine/guest/elf.h"
 #include "invoke/engine/guest/shebang.h"
@@ -18,6 +17,8 @@
 #define AT_SYMLINK_NOFOLLOW_ 0x100
 /* argv and envp of one program together, in pointers; the kernel's own limit is on bytes. */
 #define POINTERS_MAX (1u << 22)
+/* Where no process has memory. */
+#define NO_POINTER ((char *const *)(uintptr_t)-4096)
 
 /* One execution being prepared. Too large for the handler's stack, so it is mapped. */
 struct exec {
@@ -34,28 +35,20 @@ struct exec {
 	int kept_fd; /* a close-on-exec descriptor that is the program, kept open, or -1 */
 };
 
-/* Opens what `where` leads to, if it may be executed: as execve(2) does, before looking inside. */
+/*
+ * Opens what `where` leads to, if it may be executed. The kernel itself judges that (permissions,
+ * kind of file, ETXTBSY), as it opens a program before it finds that there are no arguments to read.
+ */
 static long open_program(struct exec *x)
 {
-	struct stat st;
-	long fd, ret;
+	long fd, ret = scar_sys(__NR_execveat, x->where.dir_fd, x->where.path, NO_POINTER, NULL, 0);
 
-	ret = scar_sys(__NR_faccessat, x->where.dir_fd, x->where.path, 1 /* X_OK */);
-	if (ret < 0)
+	if (ret != -EFAULT)
 		return ret;
 	fd = scar_sys(__NR_openat, x->where.dir_fd, x->where.path,
 		      O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
-	if (fd < 0) {
+	if (fd < 0)
 		x->reason = fd == -EACCES ? "not readable" : "";
-		return fd;
-	}
-	ret = scar_sys(__NR_fstat, fd, &st);
-	if (ret == 0 && (st.st_mode & 0170000) != 0100000)
-		ret = -EACCES;
-	if (ret < 0) {
-		scar_sys(__NR_close, fd);
-		return ret;
-	}
 	return fd;
 }
 
@@ -254,6 +247,11 @@ static long execute(struct exec *x, char *const *argv, char *const *envp)
 	return ret;
 }
 
+static bool is_by_descriptor(int dir_fd, const char *path)
+{
+	return dir_fd != AT_FDCWD && path[0] != '/';
+}
+
 static long prepare(struct exec *x, int dir_fd, const char *path, int flags)
 {
 	struct scar_text t;
@@ -265,7 +263,7 @@ static long prepare(struct exec *x, int dir_fd, const char *path, int flags)
 			return ret;
 	} else {
 		t = scar_text_of(x->script, sizeof(x->script));
-		if (path[0] != '/' && dir_fd != AT_FDCWD) {
+		if (is_by_descriptor(dir_fd, path)) {
 			scar_text_str(&t, "/dev/fd/");
 			scar_text_unsigned(&t, (unsigned)dir_fd, 10);
 			scar_text_str(&t, "/");
@@ -288,6 +286,10 @@ static long prepare(struct exec *x, int dir_fd, const char *path, int flags)
 		ret = inspect(x);
 		if (ret != 1)
 			break;
+		/* The interpreter would find that descriptor closed. */
+		if (is_by_descriptor(dir_fd, path) &&
+		    (scar_sys(__NR_fcntl, dir_fd, F_GETFD) & FD_CLOEXEC))
+			return -ENOENT;
 		ret = scar_resolve(AT_FDCWD, x->shebangs[x->shebang_count - 1].interpreter,
 				   SCAR_PATH_FOLLOW, &x->where);
 	}
