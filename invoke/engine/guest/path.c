@@ -90,7 +90,8 @@ const char *scar_where_flat(const struct scar_guest *guest, const struct scar_wh
 
 	if (where->path[0] == '/' || where->dir_fd == AT_FDCWD)
 		return where->path;
-	if (guest->root_len + 1 + strlen(where->path) < SCAR_GUEST_PATH_MAX) {
+	if (where->dir_fd == guest->root_fd &&
+	    guest->root_len + 1 + strlen(where->path) < SCAR_GUEST_PATH_MAX) {
 		scar_text_put(&t, guest->root, guest->root_len);
 	} else {
 		scar_text_str(&t, "/proc/self/fd/");
@@ -318,16 +319,22 @@ static int look(struct walk *w, size_t parent_len)
 	return follow_text(w, (size_t)n, parent_len);
 }
 
-/* One component of w->next. 1: the walk ends here. */
-static int step(struct walk *w, const char *name, size_t len, bool final)
+static bool is_dots(const char *name, size_t len)
+{
+	return name[0] == '.' && (len == 1 || (len == 2 && name[1] == '.'));
+}
+
+/*
+ * One component of w->next. 1: the walk ends here. `as_written`: also at the final "." or ".." of calls
+ * that make or remove a name, since the kernel refuses those, each in its own way, without a look.
+ */
+static int step(struct walk *w, const char *name, size_t len, bool final, bool as_written)
 {
 	struct scar_where *where = w->where;
 	size_t parent_len = where->guest_len;
 
-	if (len == 1 && name[0] == '.')
-		return 0;
-	if (len == 2 && name[0] == '.' && name[1] == '.')
-		return go_up(w);
+	if (is_dots(name, len) && !as_written)
+		return len == 1 ? 0 : go_up(w);
 	/* Room for a slash at the end and for the NUL. */
 	if (len > 255 || parent_len + len + 3 > sizeof(where->guest))
 		return -ENAMETOOLONG;
@@ -345,6 +352,7 @@ static int walk(struct walk *w, enum scar_path_follow follow)
 
 	for (;;) {
 		const char *name, *end;
+		bool as_written;
 
 		while (*w->next == '/')
 			w->next++;
@@ -356,9 +364,10 @@ static int walk(struct walk *w, enum scar_path_follow follow)
 			w->next++;
 		/* "x/" and "x/." must be a directory, so a link there is followed. */
 		w->slash = !*w->next && (*end == '/' || (end - name == 1 && *name == '.'));
+		as_written = !*w->next && follow == SCAR_PATH_PARENT;
 		ret = step(w, name, (size_t)(end - name),
-			   !*w->next && (follow == SCAR_PATH_PARENT ||
-					 (!w->slash && follow == SCAR_PATH_NOFOLLOW)));
+			   as_written || (!*w->next && !w->slash && follow == SCAR_PATH_NOFOLLOW),
+			   as_written);
 		if (ret < 0)
 			return ret;
 	}

@@ -23,7 +23,11 @@
 enum scar_path_follow {
 	SCAR_PATH_NOFOLLOW = 0, /**< but "link/" means the directory */
 	SCAR_PATH_FOLLOW = 1,
-	SCAR_PATH_PARENT = 2, /**< as calls that make or remove a name: "link/" is the link */
+	/**
+	 * As calls that make or remove a name: "link/" is the link. A last component "." or ".."
+	 * stays as it is, so only calls that refuse those may use this.
+	 */
+	SCAR_PATH_PARENT = 2,
 };
 
 /** Where a guest path leads. */

@@ -10,8 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
+#include <utime.h>
 
 /* The runner puts a file of this name into the host's root and nowhere into the guest. */
 #define CANARY "/scar-canary-of-the-host"
@@ -172,8 +175,34 @@ static void lengths(void)
 	see("getcwd in the deep: %s", getcwd(cwd, sizeof(cwd)) ? "ok" : errno_name(errno));
 	see_stat("..", "..");
 	see_ok("mkdir in the deep", mkdir("x", 0755));
+	see_ok("rename in the deep", rename("x", "./y"));
+	symlink("../deep-link", "climbing-link");
+	see_stat("a link that climbs", "climbing-link");
+	symlink("/conform/path_lengths/short", "absolute-link");
+	see_file("an absolute link in the deep", "absolute-link");
+	put_file("../deep-link", "up");
+	see_file("through ..", "../deep-link");
+	see_file("through y/..", "y/../deep");
+	see_stat("y/../", "y/../");
+	see_ok("chmod ../deep-link", chmod("../deep-link", 0600));
+	see_ok("truncate ../deep-link", truncate("../deep-link", 1));
+	see_file("through .. now", "../deep-link");
+	see_ok("unlink ../deep-link", unlink("../deep-link"));
+	see_ok("missing", access("../missing", F_OK));
+	see_ok("missing/x", access("../missing/x", F_OK));
+	see_ok("deep/x", access("../deep/deep", F_OK));
+	see_stat("canary from the deep",
+		 "../../../../../../../../../../../../../../../../../../../../../../../../../../../"
+		 "../../../../../../../../../../../../../../../../../../../../../../../../../../"
+		 "../../scar-canary-of-the-host");
+	see_stat("the root from the deep",
+		 "../../../../../../../../../../../../../../../../../../../../../../../../../../../"
+		 "../../../../../../../../../../../../../../../../../../../../../../../../../../"
+		 "../../conform/path_lengths");
 	see_ok("chdir up", chdir("../../../.."));
 	see_stat("still deep", ".");
+	see_ok("chdir up to where names fit", chdir("../../../../../../../../../.."));
+	see_stat("..", "..");
 }
 
 static void long_absolute(void)
@@ -203,7 +232,17 @@ static void long_absolute(void)
 	see_file("read", path);
 	see_stat("stat", path);
 	see_ok("chmod", chmod(path, 0600));
+	see_ok("truncate", truncate(path, 2));
+	see_ok("utime", utime(path, NULL));
+	see_ok("setxattr", setxattr(path, "user.scar", "v", 1, 0));
+	see_ok("lgetxattr", lgetxattr(path, "user.scar", NULL, 0));
+	see_ok("statfs", statfs(path, &(struct statfs){0}));
+	see_ok("rename", rename(path, "/conform/path_long_absolute/moved"));
+	see_ok("link", link("/conform/path_long_absolute/moved", path));
 	see_ok("unlink", unlink(path));
+	see_ok("mkdir", mkdir(path, 0755));
+	see_ok("chdir", chdir(path));
+	see_ok("rmdir", rmdir(path));
 }
 
 static void getcwd_cases(void)
@@ -328,6 +367,25 @@ static void trailing_slash(void)
 	see_ok("mkdir /", mkdir("/", 0755));
 	see_ok("rmdir /", rmdir("/"));
 	see_ok("mkdir d", mkdir("d", 0755));
+	/* Names that are none: each call refuses them in its own way. */
+	mkdir("d/e", 0755);
+	static const char *const dots[] = {"/",     "///",    "/.",     "/..",
+					   "d/e/.", "d/e/..", "d/e/./", "."};
+	for (size_t i = 0; i < sizeof(dots) / sizeof(dots[0]); i++) {
+		see("'%s'", dots[i]);
+		see_ok("rmdir", rmdir(dots[i]));
+		see_ok("unlink", unlink(dots[i]));
+		see_ok("mkdir", mkdir(dots[i], 0755));
+		see_ok("mknod", mknod(dots[i], S_IFREG | 0644, 0));
+		see_ok("symlink", symlink("x", dots[i]));
+		see_ok("link", link("f", dots[i]));
+		see_ok("rename from", rename(dots[i], "renamed"));
+		see_ok("rename to", rename("f", dots[i]));
+		struct stat st;
+		see_ok("lstat", lstat(dots[i], &st));
+	}
+	see_ok("d/e is still there", access("d/e", F_OK));
+	see_ok("lstat ..", lstat("d/..", &(struct stat){0}));
 	see_ok("open missing/../f", open("missing/../f", O_RDONLY));
 	see_ok("open f/../f", open("f/../f", O_RDONLY));
 }

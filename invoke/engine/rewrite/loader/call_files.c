@@ -353,9 +353,11 @@ long scar_call_statfs(struct scar_regs *r)
 		ret = 0;
 	} else {
 		ret = scar_resolve(AT_FDCWD, (const char *)r->rdi, SCAR_PATH_FOLLOW, &where);
-		if (ret == 0)
-			ret = scar_sys(__NR_statfs,
-				       scar_where_flat(&scar_loader.guest, &where, flat), buf);
+		if (ret == 0) {
+			const char *path = scar_flatten(&where, flat);
+
+			ret = path ? scar_sys(__NR_statfs, path, buf) : -ENOMEM;
+		}
 	}
 	/* POSIX shared memory asks whether /dev/shm really is a tmpfs. */
 	if (ret == 0 && (where.bind_flags & SCAR_BIND_TMPFS))

@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <string.h>
 
 #include "invoke/engine/guest/calls.h"
 #include "invoke/engine/guest/sys.h"
+#include "invoke/engine/guest/text.h"
 #include "invoke/engine/rewrite/loader/owners.h"
 #include "invoke/engine/rewrite/loader/signal.h"
 #include "invoke/engine/rewrite/loader/thread.h"
@@ -14,6 +16,7 @@
 #define AT_SYMLINK_NOFOLLOW_ 0x100
 #define AT_SYMLINK_FOLLOW_ 0x400
 #define AT_EMPTY_PATH_ 0x1000
+#define AT_REMOVEDIR_ 0x200
 #define IN_DONT_FOLLOW_ 0x02000000
 
 long scar_resolve(int dir_fd, const char *path, enum scar_path_follow follow,
@@ -28,7 +31,53 @@ long scar_resolve(int dir_fd, const char *path, enum scar_path_follow follow,
 	if (ret == -EBADF && scar_sys(__NR_fcntl, scar_loader.guest.root_fd, F_GETFD) == -EBADF &&
 	    scar_root_reopen() == 0)
 		ret = scar_path_resolve(&scar_loader.paths, dir_fd, path, follow, ret_where);
+	if (ret == -ENAMETOOLONG && *path != '/')
+		ret = scar_resolve_deep(dir_fd, path, follow, ret_where);
 	return ret;
+}
+
+void scar_hold(int fd)
+{
+	struct scar_frame *frame = scar_thread_self()->frame;
+
+	/* Of the two paths of a call each may need one. */
+	frame->held[frame->held[0] >= 0] = fd;
+}
+
+static void release_held(const struct scar_frame *frame)
+{
+	for (int i = 0; i < 2; i++)
+		if (frame->held[i] >= 0)
+			scar_sys(__NR_close, frame->held[i]);
+}
+
+const char *scar_flatten(const struct scar_where *where, char buf[SCAR_GUEST_PATH_MAX])
+{
+	const char *flat = scar_where_flat(&scar_loader.guest, where, buf), *name = where->path;
+	char parent[SCAR_GUEST_PATH_MAX];
+	size_t slash = strlen(where->path);
+	struct scar_text t;
+	long fd;
+
+	if (strnlen(flat, SCAR_GUEST_PATH_MAX) < SCAR_GUEST_PATH_MAX - 1)
+		return flat;
+	/* A slash at the end belongs to the name. */
+	while (slash > 1 && name[slash - 1] == '/')
+		slash--;
+	while (slash && name[slash - 1] != '/')
+		slash--;
+	memcpy(parent, name, slash);
+	parent[slash] = '\0';
+	fd = scar_sys(__NR_openat, where->dir_fd, parent, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+	if (fd < 0)
+		return NULL;
+	scar_hold((int)fd);
+	t = scar_text_of(buf, SCAR_GUEST_PATH_MAX);
+	scar_text_str(&t, "/proc/self/fd/");
+	scar_text_unsigned(&t, (unsigned)fd, 10);
+	scar_text_str(&t, "/");
+	scar_text_str(&t, name + slash);
+	return buf;
 }
 
 bool scar_root_was_lost(long result, const struct scar_where *where)
@@ -120,15 +169,60 @@ static long translate(const struct scar_call *row, const struct scar_call_path *
 		args[p->dir_arg - 1] = where->dir_fd;
 		args[p->path_arg - 1] = (long)where->path;
 	} else {
-		args[p->path_arg - 1] = (long)scar_where_flat(&scar_loader.guest, where, flat);
+		args[p->path_arg - 1] = (long)scar_flatten(where, flat);
+		if (!args[p->path_arg - 1])
+			return -ENOMEM;
 	}
 	return 0;
 }
 
+/* Old calls in their "at" form, which takes a place as a directory and a name. */
+static long modern_form(long nr, long a[6])
+{
+	const long one[6] = {AT_FDCWD, a[0], a[1], a[2]};
+	const long two[6] = {AT_FDCWD, a[0], AT_FDCWD, a[1]};
+	long flags = 0;
+
+	switch (nr) {
+#ifdef __x86_64__
+	case __NR_mkdir: nr = __NR_mkdirat; break;
+	case __NR_mknod: nr = __NR_mknodat; break;
+	case __NR_chmod: nr = __NR_fchmodat; break;
+	case __NR_utimes: nr = __NR_futimesat; break;
+	case __NR_unlink: nr = __NR_unlinkat; break;
+	case __NR_rmdir:
+		nr = __NR_unlinkat;
+		flags = AT_REMOVEDIR_;
+		break;
+	case __NR_symlink: nr = __NR_symlinkat; break;
+	case __NR_rename: nr = __NR_renameat; break;
+	case __NR_link: nr = __NR_linkat; break;
+#endif
+	default: return nr;
+	}
+	if (nr == __NR_renameat || nr == __NR_linkat) {
+		memcpy(a, two, sizeof(two));
+	} else if (nr == __NR_symlinkat) {
+		a[2] = a[1];
+		a[1] = AT_FDCWD;
+	} else {
+		memcpy(a, one, sizeof(one));
+		if (nr == __NR_unlinkat)
+			a[2] = flags;
+	}
+	return nr;
+}
+
+static bool is_root(const struct scar_where *where)
+{
+	return where->dir_fd == scar_loader.guest.root_fd && where->guest_len == 0;
+}
+
 static long run_row(const struct scar_regs *r, bool *ret_retry)
 {
-	const struct scar_call *row = &scar_call_rows[r->rax];
 	long args[6] = {r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9}, ret;
+	const long nr = modern_form(r->rax, args);
+	const struct scar_call *row = &scar_call_rows[nr];
 	struct scar_where where[2];
 	struct scar_owners_change change;
 	char flat[2][SCAR_GUEST_PATH_MAX];
@@ -139,8 +233,11 @@ static long run_row(const struct scar_regs *r, bool *ret_retry)
 		if (ret)
 			return ret;
 	}
-	scar_owners_before(r->rax, args, &change);
-	ret = scar_sys6(r->rax, args[0], args[1], args[2], args[3], args[4], args[5]);
+	/* To the kernel our root is a directory like any other. */
+	if (nr == __NR_unlinkat && (args[2] & AT_REMOVEDIR_) && is_root(&where[0]))
+		return -EBUSY;
+	scar_owners_before(nr, args, &change);
+	ret = scar_sys6(nr, args[0], args[1], args[2], args[3], args[4], args[5]);
 	if (ret == 0)
 		scar_owners_after(&change);
 	*ret_retry = scar_root_was_lost(ret, &where[0]) || scar_root_was_lost(ret, &where[1]);
@@ -234,13 +331,15 @@ static void drop_dead_frames(struct scar_regs *r, const struct scar_thread *thre
 void scar_handle(struct scar_regs *regs)
 {
 	const struct scar_site_record *record = (const struct scar_site_record *)regs->resume;
-	const struct scar_thread *thread = scar_thread_self();
+	struct scar_thread *thread = scar_thread_self();
+	struct scar_frame frame = {.regs = regs, .outer = thread->frame, .held = {-1, -1}};
 	unsigned nr = (unsigned)regs->rax;
 	enum scar_call_kind kind = nr < SCAR_CALLS_MAX ? scar_call_kinds[nr] : SCAR_CALL_ENOSYS;
 	long ret = -ENOSYS;
 
 	if (regs->saved_top != (uint64_t)thread)
 		drop_dead_frames(regs, thread);
+	thread->frame = &frame;
 	regs->rax = nr;
 	switch (kind) {
 	case SCAR_CALL_PASS: ret = SCAR_PASS; break;
@@ -249,6 +348,8 @@ void scar_handle(struct scar_regs *regs)
 	case SCAR_CALL_EPERM: ret = -EPERM; break;
 	case SCAR_CALL_ENOSYS: break;
 	}
+	release_held(&frame);
+	thread->frame = frame.outer;
 	if (scar_loader.guest.flags & SCAR_GUEST_TRACE)
 		scar_loader_note("call", nr == __NR_openat ? (const char *)regs->rsi : "",
 				 (long)nr * 100000 + (ret > 0 || ret < -4096 ? 0 : -ret));

@@ -47,6 +47,19 @@ long scar_resolve(int dir_fd, const char *path, enum scar_path_follow follow,
  */
 long scar_resolve_near(int dir_fd, const char *path, enum scar_path_follow follow,
 		       struct scar_where *ret_where);
+/** Keeps a descriptor open until the call in progress is over. */
+void scar_hold(int fd);
+/**
+ * A name for calls without a directory descriptor: scar_where_flat, or through a held descriptor
+ * where that would be longer than the kernel takes. NULL if there is no descriptor left.
+ */
+const char *scar_flatten(const struct scar_where *where, char buf[SCAR_GUEST_PATH_MAX]);
+/**
+ * Resolves a relative path from a directory whose own name is longer than PATH_MAX, step by step
+ * through descriptors; the result holds one.
+ */
+long scar_resolve_deep(int dir_fd, const char *path, enum scar_path_follow follow,
+		       struct scar_where *ret_where);
 /** True if -EBADF may stem from the guest having closed our root, which is open again now. */
 bool scar_root_was_lost(long result, const struct scar_where *where);
 /** Owner and group of a file as the guest sees them. */

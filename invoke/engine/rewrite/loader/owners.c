@@ -255,17 +255,7 @@ void scar_owners_before(long nr, long a[6], struct scar_owners_change *ret_chang
 {
 	*ret_change = (struct scar_owners_change){.path = NULL};
 	switch (nr) {
-#ifdef __x86_64__
-	case __NR_unlink:
-	case __NR_rmdir: before_removal(AT_FDCWD, (const char *)a[0], ret_change); break;
-	case __NR_rename: before_removal(AT_FDCWD, (const char *)a[1], ret_change); break;
-	case __NR_chmod: before_chmod(AT_FDCWD, (const char *)a[0], 0, &a[1], ret_change); break;
-	case __NR_mkdir: before_creation(AT_FDCWD, (const char *)a[0], ret_change); break;
-	case __NR_symlink: before_creation(AT_FDCWD, (const char *)a[1], ret_change); break;
-	case __NR_mknod:
-		before_mknod(AT_FDCWD, (const char *)a[0], &a[1], (uint32_t)a[2], ret_change);
-		break;
-#endif
+	/* Old forms have become these (handle.c). */
 	case __NR_unlinkat: before_removal((int)a[0], (const char *)a[1], ret_change); break;
 	case __NR_renameat: before_removal((int)a[2], (const char *)a[3], ret_change); break;
 	case __NR_renameat2:

@@ -24,14 +24,25 @@
 #define SCAR_HANDLER_DEPTH 5
 #define SCAR_THREAD_STACK (SCAR_HANDLER_FRAME * SCAR_HANDLER_DEPTH)
 
+struct scar_regs;
+
+/** One call of the handler in progress; a signal handler of the guest may start another inside. */
+struct scar_frame {
+	struct scar_regs *regs;
+	struct scar_frame *outer;
+	int held[2]; /**< descriptors to close when the call is over, or -1 */
+};
+
 struct scar_thread {
 	struct scar_thread *self;
 	char *top; /**< where the next call of the handler starts, above all frames in use */
 	char *low;
 	struct scar_thread
 		*spare; /**< of a finished vfork child; this thread's next child takes it */
-	int pid;        /**< process it was made in */
-	bool is_main;   /**< the first thread of a program: not freed at its end */
+	/** The innermost call; means something only while the thread is inside the handler. */
+	struct scar_frame *frame;
+	int pid;      /**< process it was made in */
+	bool is_main; /**< the first thread of a program: not freed at its end */
 };
 
 /** A new block. NULL if out of memory. */
