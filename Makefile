@@ -3,6 +3,7 @@
 # make                 build/bootstrap and build/scar, static
 # make unit [T=path]   unit tests with glibc (T: registry, registry/ref, ...)
 # make asan [T=path]   the same tests with clang's address and undefined-behaviour sanitizers
+# make layer           build/faas-supervisor-<arch>.zip
 # make test            everything CI runs
 # make help            all targets
 #
@@ -150,12 +151,22 @@ $(foreach f,$(FLAVOURS),$(eval $(B)/obj/$f/invoke/engine/rewrite/loader_blob.o: 
 define program_rule
 $1: $(call objects,rel,$2) $(foreach d,$(FOLDERS),$(call archive,rel,$d)) $(call libdir,rel)/libzydis.a $(TP)/.all.stamp
 	$$(call say,LINK,$1)
-	$$(Q)$$(CC.rel) $$(LDFLAGS.rel) $(TP_LIBS:%=-L$(TP)/%/lib) -o $$@.debug $(call objects,rel,$2) \
+	$$(Q)$$(CC.rel) $$(LDFLAGS.rel) $(TP_LIBS:%=-L$(TP)/%/lib) -o $$@.debug -Wl,-Map=$$@.map $(call objects,rel,$2) \
 	    -Wl,--start-group $(foreach d,$(FOLDERS),$(call archive,rel,$d)) $(call libdir,rel)/libzydis.a -Wl,--end-group $$(LIBS.rel)
 	$$(Q)$(CROSS)strip -s -o $$@ $$@.debug
 endef
 $(eval $(call program_rule,$(B)/bootstrap,invoke/main.c))
 $(eval $(call program_rule,$(B)/scar,deployer/main.c))
+
+# ---- the layer: what Lambda unpacks into /opt -----------------------------------------------------------------------------------------------
+
+VERSION := $(shell sed -n 's/^.define SCAR_VERSION "\(.*\)"/\1/p' runtime/base/version.h)
+LAYER   := $(B)/faas-supervisor-$(if $(filter aarch64,$(ARCH)),arm64,$(ARCH)).zip
+
+.PHONY: layer
+layer: $(LAYER)
+$(LAYER): $(B)/bootstrap layer-build/layer.py LICENSE
+	@$(PYTHON) layer-build/layer.py --bootstrap $(B)/bootstrap --map $(B)/bootstrap.map --third-party $(TP) --version $(VERSION) $@
 
 # ---- the loader: what execve really starts; no C library, no thread-local storage, away from where programs live ------------------------------
 
@@ -295,6 +306,6 @@ run:
 clean:
 	rm -rf build
 help:
-	@echo 'all setup third-party | unit asan [T=path] | fuzz-replay, fuzz F=name SECONDS=60 | format format-check deps-check style-check tidy | e2e test | run clean'
+	@echo 'all layer setup third-party | unit asan [T=path] | fuzz-replay, fuzz F=name SECONDS=60 | format format-check deps-check style-check tidy | e2e test | run clean'
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

@@ -35,7 +35,7 @@ export CFLAGS='-O2 -g0 -ffunction-sections -fdata-sections -fstack-protector-str
 # gcc's out-of-line atomics ask __getauxval(), which musl does not export.
 [ "$ARCH" != aarch64 ] || CFLAGS+=' -mno-outline-atomics'
 # Raise the number when this script changes what a recipe's build sees.
-flavour="2 $ARCH $CFLAGS $compiler $("${cross}gcc" -dumpfullversion) $(stat -c %Y:%s "/usr/lib/$ARCH-linux-musl/libc.a")"
+flavour="3 $ARCH $CFLAGS $compiler $("${cross}gcc" -dumpfullversion) $(stat -c %Y:%s "/usr/lib/$ARCH-linux-musl/libc.a")"
 
 declare -A key needs_of
 load() { # NAME: fills key[NAME] and, before it, those of its needs
@@ -82,6 +82,16 @@ link_kernel_headers() { # FOLDER
     ln -sfn "$asm" "$1/asm"
 }
 
+# Whoever passes the library on must pass these on too.
+keep_licenses() { # SOURCE-FOLDER TARGET
+    local file
+    mkdir -p "$2"
+    for file in "$1"/{COPYING,LICENSE,LICENCE,COPYRIGHT,NOTICE}*; do
+        if [ -f "$file" ]; then cp "$file" "$2/"; fi
+    done
+    if [ -f "$1/debian/copyright" ]; then cp "$1/debian/copyright" "$2/debian-copyright"; fi
+}
+
 build_one() { # NAME
     local name=$1 work log version start=$SECONDS versions='' sha256='' needs='' package='' pristine=''
     mkdir -p "$store" "$SCAR_CACHE/log" "$SCAR_CACHE/build"
@@ -120,6 +130,7 @@ build_one() { # NAME
         tail -n 25 "$log" >&2
         die "$name: the build failed; its log is $log"
     fi
+    keep_licenses "$work/src" "$work/out/licenses"
     rm -rf "$work"/out/{share,bin,lib/pkgconfig,lib/cmake,lib/*.la}
     mv -T "$work/out" "$store/$name-${version//[^A-Za-z0-9.+~-]/_}-${key[$name]}"
     printf 'third-party: %s %s built in %d s\n' "$name" "$version" $((SECONDS - start)) >&2

@@ -157,8 +157,8 @@ def test_under_vercel_fun(fun, pushed, tmp_path):
 
 
 @contextmanager
-def running_rie(program: Path, folder: Path, environment: dict[str, str]) -> Iterator[tuple[int, int]]:
-    """Its port and its process."""
+def running_rie(program: Path, folder: Path, environment: dict[str, str], *wrapped: str) -> Iterator[tuple[int, int]]:
+    """Its port and its process. `wrapped` is what bootstrap gets as arguments, as an exec wrapper does."""
     api, front = free_port(), free_port()
     command = [
         program,
@@ -167,6 +167,7 @@ def running_rie(program: Path, folder: Path, environment: dict[str, str]) -> Ite
         "--runtime-interface-emulator-address",
         f"127.0.0.1:{front}",
         BOOTSTRAP,
+        *wrapped,
     ]
     log = folder / "rie.log"
     environ = {"PATH": "/usr/bin:/bin", "HOME": str(folder), "AWS_LAMBDA_FUNCTION_TIMEOUT": "60"} | environment
@@ -214,6 +215,13 @@ def test_under_aws_runtime_interface_emulator(rie, pushed, tmp_path):
         assert json.loads(answers[1])["errorType"] == "Function.ExitError", answers[1]
         assert json.loads(answers[2])["errorType"] == "Runtime.RegistryNetwork", answers[2]
         assert answers[3] == b"next\n"
+
+
+def test_as_exec_wrapper_of_a_managed_runtime(rie, pushed, tmp_path):
+    """Lambda calls the wrapper with the runtime's own command line; bootstrap takes the place of that runtime."""
+    managed = ("/var/lang/bin/python3.12", "/var/runtime/bootstrap.py", "app.handler")
+    with running_rie(rie, tmp_path, function_environment(tmp_path, pushed("busybox")), *managed) as (port, _):
+        assert invoke_rie(port, EVENTS[0]) == b"hello from ID=busybox\n"
 
 
 def test_a_thousand_warm_invocations_under_the_emulator_leave_nothing(rie, pushed, tmp_path):
