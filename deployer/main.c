@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The `scar` command. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "deployer/local.h"
-
-#ifndef SCAR_VERSION
-#define SCAR_VERSION "0.1.0"
-#endif
+#include "runtime/base/version.h"
 
 static const char help[] =
 	"usage: scar COMMAND [...]\n"
@@ -30,10 +28,22 @@ static int usage(const char *wrong)
 	return EX_USAGE;
 }
 
+static bool is_help(const char *word)
+{
+	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0;
+}
+
+static int print_help(void)
+{
+	return fputs(help, stdout) < 0 ? EX_IOERR : 0;
+}
+
 static int local(char **args)
 {
 	if (!args[0])
 		return usage("local");
+	if (is_help(args[0]))
+		return print_help();
 	if (strcmp(args[0], "run") == 0)
 		return scar_local_command(false, args + 1, environ);
 	if (strcmp(args[0], "serve") == 0)
@@ -45,11 +55,8 @@ int main(int argc, char **argv)
 {
 	if (argc < 2)
 		return usage(NULL);
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
-	    strcmp(argv[1], "help") == 0) {
-		fputs(help, stdout);
-		return 0;
-	}
+	if (is_help(argv[1]))
+		return print_help();
 	if (strcmp(argv[1], "version") == 0 || strcmp(argv[1], "--version") == 0) {
 		puts("scar " SCAR_VERSION);
 		return 0;
