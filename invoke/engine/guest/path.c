@@ -259,13 +259,15 @@ static const char *process_entry(const char *path)
  * A link of a procfs whose text is a host path, or no path at all. Returns the length of the
  * text in guest terms, 0 to leave the link to the kernel, or -errno.
  */
-static int magic_text(struct walk *w, const char *entry, size_t len)
+static int magic_text(struct walk *w, const char *process, const char *entry, size_t len)
 {
 	bool is_exe = strcmp(entry, "exe") == 0, is_root = strcmp(entry, "root") == 0;
 	int n;
 
 	w->link[len] = '\0';
 	if (is_exe && w->ctx->exe_host && strcmp(w->link, w->ctx->exe_host) == 0) {
+		if (w->ctx->exe_of)
+			return w->ctx->exe_of(process, w->link, sizeof(w->link));
 		len = strlen(w->ctx->exe);
 		memcpy(w->link, w->ctx->exe, len + 1);
 		return (int)len;
@@ -307,10 +309,11 @@ static int look(struct walk *w, size_t parent_len)
 	if (n < 0)
 		return (int)n;
 	if (b && (b->flags & SCAR_BIND_PROC)) {
-		const char *entry = process_entry(where->guest + b->guest_len);
+		const char *process = where->guest + b->guest_len;
+		const char *entry = process_entry(process);
 
 		if (is_magic_entry(entry)) {
-			n = magic_text(w, entry, (size_t)n);
+			n = magic_text(w, process, entry, (size_t)n);
 			where->magic = n == 0;
 			if (n <= 0)
 				return n == 0 ? 1 : (int)n;

@@ -48,6 +48,11 @@ struct scar_path_context {
 	const struct scar_guest *guest;
 	const char *exe;      /**< guest path of the running program */
 	const char *exe_host; /**< host path that the kernel believes to be the program, or NULL */
+	/**
+	 * Program of the process that a procfs path "/<number>/..." names, for those whose program is
+	 * exe_host; NULL: it is `exe` for all. @return length of the guest path in buf, or -errno
+	 */
+	int (*exe_of)(const char *process, char *buf, size_t size);
 };
 
 /**

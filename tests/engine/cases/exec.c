@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 int conform_helper(int argc, char **argv);
+int conform_environ(void); /* proc.c */
 extern char **environ;
 
 /** "@show": what a started program sees of its arguments, environment and auxiliary vector. */
@@ -56,6 +57,8 @@ int conform_helper(int argc, char **argv)
 				see("descriptor %d is open", fd < 20 ? fd : -1);
 		return 0;
 	}
+	if (strcmp(argv[1], "@environ") == 0)
+		return conform_environ();
 	if (strcmp(argv[1], "@nothing") == 0)
 		return 0;
 	see("unknown helper %s", argv[1]);

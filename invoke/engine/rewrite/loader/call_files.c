@@ -12,6 +12,7 @@
 #include "invoke/engine/guest/sys.h"
 #include "invoke/engine/guest/text.h"
 #include "invoke/engine/rewrite/loader/owners.h"
+#include "invoke/engine/rewrite/loader/procfs.h"
 
 #define AT_SYMLINK_NOFOLLOW_ 0x100
 #define AT_EMPTY_PATH_ 0x1000
@@ -77,7 +78,8 @@ static long open_how(int dir_fd, const char *path, struct open_how *how, bool st
 	if (scar_is_bad_pointer(path))
 		return -EFAULT;
 	if (open_fast(dir_fd, path, how, &ret))
-		return ret;
+		/* An absolute path that needs no walk does not lead into a bind. */
+		return ret < 0 || *path == '/' ? ret : scar_procfs_opened(ret, path, how->flags);
 	ret = scar_resolve(dir_fd, path, follow ? SCAR_PATH_FOLLOW : SCAR_PATH_NOFOLLOW, &where);
 	if (ret)
 		return ret;
@@ -85,11 +87,14 @@ static long open_how(int dir_fd, const char *path, struct open_how *how, bool st
 		return -EROFS;
 	/* Of openat2(2) the guest expects that unknown flags are refused. */
 	if (strict)
-		return scar_sys(SCAR_NR_openat2, where.dir_fd, where.path, how, sizeof(*how));
-	ret = scar_sys(__NR_openat, where.dir_fd, where.path, how->flags, how->mode);
+		ret = scar_sys(SCAR_NR_openat2, where.dir_fd, where.path, how, sizeof(*how));
+	else
+		ret = scar_sys(__NR_openat, where.dir_fd, where.path, how->flags, how->mode);
 	if (scar_root_was_lost(ret, &where))
 		ret = scar_sys(__NR_openat, scar_loader.guest.root_fd, where.path, how->flags,
 			       how->mode);
+	if (ret >= 0 && (where.bind_flags & SCAR_BIND_PROC))
+		ret = scar_procfs_opened(ret, where.guest, how->flags);
 	return ret;
 }
 
@@ -261,15 +266,19 @@ long scar_call_access(struct scar_regs *r)
 }
 
 /* A link of procfs as the guest must see it: text of n bytes, at most size bytes of it kept. */
-static long show_link(char *text, long n, char *buf, long size)
+static long show_link(const struct scar_where *where, char *text, long n, char *buf, long size)
 {
 	size_t len;
 
 	text[n] = '\0';
-	if (strcmp(text, scar_loader.exe_host) == 0)
-		memcpy(text, scar_loader.exe, strlen(scar_loader.exe) + 1);
-	else if (text[0] == '/' && text[1])
+	if (strcmp(text, scar_loader.exe_host) == 0) {
+		int ret = scar_procfs_exe_of(where->guest, text, SCAR_GUEST_PATH_MAX);
+
+		if (ret < 0)
+			return ret;
+	} else if (text[0] == '/' && text[1]) {
 		scar_path_to_guest(&scar_loader.guest, text, SCAR_GUEST_PATH_MAX);
+	}
 	len = strlen(text);
 	if ((long)len > size)
 		len = (size_t)size;
@@ -305,7 +314,7 @@ long scar_call_readlink(struct scar_regs *r)
 	ret = scar_sys(__NR_readlinkat, where.dir_fd, where.path, text, sizeof(text) - 1);
 	if (ret <= 0)
 		return ret;
-	return scar_is_bad_pointer(buf) ? -EFAULT : show_link(text, ret, buf, size);
+	return scar_is_bad_pointer(buf) ? -EFAULT : show_link(&where, text, ret, buf, size);
 }
 
 long scar_call_getcwd(struct scar_regs *r)

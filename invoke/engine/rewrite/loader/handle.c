@@ -10,6 +10,7 @@
 #include "invoke/engine/guest/sys.h"
 #include "invoke/engine/guest/text.h"
 #include "invoke/engine/rewrite/loader/owners.h"
+#include "invoke/engine/rewrite/loader/procfs.h"
 #include "invoke/engine/rewrite/loader/signal.h"
 #include "invoke/engine/rewrite/loader/thread.h"
 
@@ -33,6 +34,9 @@ long scar_resolve(int dir_fd, const char *path, enum scar_path_follow follow,
 		ret = scar_path_resolve(&scar_loader.paths, dir_fd, path, follow, ret_where);
 	if (ret == -ENAMETOOLONG && *path != '/')
 		ret = scar_resolve_deep(dir_fd, path, follow, ret_where);
+	if (ret == 0 && (ret_where->bind_flags & SCAR_BIND_PROC) &&
+	    scar_procfs_is_hidden(ret_where))
+		return -ENOENT;
 	return ret;
 }
 
@@ -270,6 +274,8 @@ static long run_own(struct scar_regs *r)
 	case __NR_readlink:
 	case __NR_readlinkat: return scar_call_readlink(r);
 	case __NR_getcwd: return scar_call_getcwd(r);
+	case __NR_getdents:
+	case __NR_getdents64: return scar_call_list(r);
 	case __NR_statfs:
 	case __NR_fstatfs: return scar_call_statfs(r);
 	case __NR_chown:

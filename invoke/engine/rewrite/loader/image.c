@@ -30,6 +30,11 @@ struct scar_patch_abi scar_image_abi(void)
 				       .kinds = (uint32_t)(uintptr_t)scar_call_kinds};
 }
 
+uint64_t scar_image_magic(void)
+{
+	return IMAGE_MAGIC;
+}
+
 static uint32_t hash_kinds(void)
 {
 	uint32_t hash = 2166136261u;

@@ -73,6 +73,9 @@ int scar_image_open(const struct scar_image_key *key, struct scar_image *ret_ima
 int scar_image_create(int fd, const struct scar_image_key *key, struct scar_scan *scan,
 		      struct scar_image *ret_image);
 
+/** What every image of this layout starts with. */
+uint64_t scar_image_magic(void);
+
 /** The absolute addresses that trampolines of this loader use. */
 struct scar_patch_abi scar_image_abi(void);
 

@@ -11,6 +11,7 @@
 #include "invoke/engine/guest/sys.h"
 #include "invoke/engine/guest/text.h"
 #include "invoke/engine/rewrite/loader/exec.h"
+#include "invoke/engine/rewrite/loader/procfs.h"
 #include "invoke/engine/rewrite/loader/text.h"
 #include "invoke/engine/rewrite/loader/thread.h"
 
@@ -354,7 +355,8 @@ static void init_state(void)
 	scar_text_str(&t, SCAR_HANDOVER_LOADER);
 	scar_loader.paths = (struct scar_path_context){.guest = &scar_loader.guest,
 						       .exe = scar_loader.exe,
-						       .exe_host = scar_loader.exe_host};
+						       .exe_host = scar_loader.exe_host,
+						       .exe_of = scar_procfs_exe_of};
 	ret = scar_root_reopen();
 	if (ret)
 		scar_loader_die("cannot open the root", scar_loader.guest.root, ret);
