@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "conform.h"
 
+#include <dirent.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -86,8 +87,55 @@ static void longest(void)
 	path[108] = '\0';
 	struct sockaddr_un address;
 	socklen_t len = name_of(&address, path);
-	see_ok("bind 108 bytes without end",
+	int server = socket(AF_UNIX, SOCK_STREAM, 0);
+	see_ok("bind 108 bytes without end", bind(server, (struct sockaddr *)&address, len));
+	see_name("getsockname", server, getsockname);
+	see_ok("listen", listen(server, 1));
+	see_ok("connect",
+	       connect(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&address, len));
+	char all[107], target[200];
+	memset(all, 'b', sizeof(all));
+	all[106] = '\0';
+	stream_on(all);
+	symlink(all, "link");
+	server = socket(AF_UNIX, SOCK_STREAM, 0);
+	len = name_of(&address, all);
+	see_ok("bind 106 bytes", bind(server, (struct sockaddr *)&address, len));
+	see_ok("listen", listen(server, 1));
+	len = name_of(&address, "/conform/socket_longest/link");
+	see_ok("connect by a link",
+	       connect(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&address, len));
+	see_ok("bind on a link",
 	       bind(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&address, len));
+	snprintf(target, sizeof(target), "../socket_longest/%.80s", all);
+	server = socket(AF_UNIX, SOCK_STREAM, 0);
+	len = name_of(&address, target);
+	see_ok("bind by ..", bind(server, (struct sockaddr *)&address, len));
+	see_name("getsockname", server, getsockname);
+	socklen_t small = 20;
+	memset(&address, 0, sizeof(address));
+	see_ok("small buffer", getsockname(server, (struct sockaddr *)&address, &small));
+	see("length %u text '%s'", (unsigned)small, address.sun_path);
+	small = 0;
+	see_ok("no buffer", getsockname(server, (struct sockaddr *)&address, &small));
+	see("length %u", (unsigned)small);
+	static const char *const bad[] = {"dir/",    "missing/x", "../socket_longest/link",
+					  "link/x",  ".",         "..",
+					  "dir/../", "/",         "here//sock"};
+	mkdir("dir", 0755);
+	symlink("/conform/socket_longest", "here");
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		len = name_of(&address, bad[i]);
+		server = socket(AF_UNIX, SOCK_STREAM, 0);
+		see_ok(bad[i], bind(server, (struct sockaddr *)&address, len));
+		see_name("getsockname", server, getsockname);
+	}
+	DIR *dir = opendir(".");
+	int strange = 0;
+	for (struct dirent *e = readdir(dir); e; e = readdir(dir))
+		strange += strstr(e->d_name, "scar") != NULL;
+	closedir(dir);
+	see("strange names: %d", strange);
 }
 
 static void datagram(void)
@@ -118,7 +166,20 @@ static void datagram(void)
 				  .msg_iov = &part,
 				  .msg_iovlen = 1};
 	see_result("recvmsg", recvmsg(a, &message, 0));
-	see("from '%s'", sender.sun_path);
+	see("from '%s' length %u", sender.sun_path, (unsigned)message.msg_namelen);
+	symlink("/conform/socket_datagram", "here");
+	int c = socket(AF_UNIX, SOCK_DGRAM, 0);
+	struct sockaddr_un odd;
+	socklen_t odd_len = name_of(&odd, "here/c");
+	see_ok("bind c", bind(c, (struct sockaddr *)&odd, odd_len));
+	see_result("sendto from c", sendto(c, "dgram", 5, 0, (struct sockaddr *)&to, to_len));
+	memset(&sender, 0, sizeof(sender));
+	sender_len = sizeof(sender);
+	see_result("recvfrom",
+		   recvfrom(a, text, sizeof(text), 0, (struct sockaddr *)&sender, &sender_len));
+	see("from '%s' length %u", sender.sun_path, (unsigned)sender_len);
+	see_result("answer", sendto(a, "answer", 6, 0, (struct sockaddr *)&sender, sender_len));
+	see_result("recv", recv(c, text, sizeof(text), 0));
 	to_len = name_of(&to, "/conform/none");
 	see_result("sendto nobody", sendto(b, "x", 1, 0, (struct sockaddr *)&to, to_len));
 	struct mmsghdr many = {.msg_hdr = {.msg_name = &from,

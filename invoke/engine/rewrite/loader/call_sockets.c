@@ -35,8 +35,15 @@ struct message_of_many {
 struct name {
 	struct sockaddr_un addr;
 	long len;
-	int parent_fd; /* keeps /proc/self/fd/N/... alive, or -1 */
 };
+
+/*
+ * What getsockname(2) tells is the name that was bound, so a name that the host's cannot be turned back
+ * into is bound as PROXY_PREFIX and a number, which a link in the state directory leads back from.
+ */
+#define PROXY_PREFIX ".scar-socket-"
+#define PROXY_DIGITS 16
+#define PROXY_NAMES "/names"
 
 static bool names_file(const struct sockaddr_un *addr, long len)
 {
@@ -44,64 +51,191 @@ static bool names_file(const struct sockaddr_un *addr, long len)
 	       len <= (long)sizeof(*addr) && addr->sun_family == AF_UNIX_ && addr->sun_path[0];
 }
 
-/* sun_path holds 108 bytes: a longer place is reached through its opened directory. */
-static long shorten(const struct scar_where *where, const char *path, struct name *name)
+static void set_name(struct name *name, const char *path, size_t len)
 {
-	char parent[SCAR_GUEST_PATH_MAX];
-	struct scar_text t = scar_text_of(name->addr.sun_path, sizeof(name->addr.sun_path));
-	size_t slash = strlen(path);
-	long fd;
-
-	while (slash && path[slash - 1] != '/')
-		slash--;
-	memcpy(parent, path, slash);
-	parent[slash] = '\0';
-	fd = scar_sys(__NR_openat, where->dir_fd, slash ? parent : ".",
-		      O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
-	if (fd < 0)
-		return fd;
-	name->parent_fd = (int)fd;
-	scar_text_str(&t, "/proc/self/fd/");
-	scar_text_unsigned(&t, (unsigned)fd, 10);
-	scar_text_put(&t, "/", 1);
-	scar_text_str(&t, path + slash);
-	name->len = (long)(NAME_OFFSET + t.len + 1);
-	return t.cut ? -ENAMETOOLONG : 0;
+	name->addr.sun_family = AF_UNIX_;
+	memcpy(name->addr.sun_path, path, len + 1);
+	name->len = (long)(NAME_OFFSET + len + 1);
 }
 
-static long translate(const struct sockaddr_un *addr, long len, bool creates, struct name *ret_name)
+static struct scar_text descriptor_path(char *buf, size_t size, long fd)
 {
-	char path[sizeof(addr->sun_path) + 1], flat[SCAR_GUEST_PATH_MAX];
-	size_t n = strnlen(addr->sun_path, (size_t)len - NAME_OFFSET);
-	struct scar_where where;
-	const char *host;
-	long ret;
+	struct scar_text t = scar_text_of(buf, size);
 
-	memcpy(path, addr->sun_path, n);
-	path[n] = '\0';
-	ret_name->parent_fd = -1;
-	ret_name->addr.sun_family = AF_UNIX_;
-	ret = scar_resolve_near(AT_FDCWD, path, creates ? SCAR_PATH_PARENT : SCAR_PATH_FOLLOW,
-				&where);
-	if (ret)
-		return ret;
-	if (creates && where.read_only)
-		return -EROFS;
-	host = scar_where_flat(&scar_loader.guest, &where, flat);
-	n = strlen(host);
-	if (n >= sizeof(ret_name->addr.sun_path))
-		return shorten(&where, where.path, ret_name);
-	memcpy(ret_name->addr.sun_path, host, n + 1);
-	ret_name->len = (long)(NAME_OFFSET + n + 1);
+	scar_text_str(&t, "/proc/self/fd/");
+	scar_text_unsigned(&t, (uint64_t)fd, 10);
+	return t;
+}
+
+/* sun_path holds 108 bytes: a socket with a longer place is reached through a descriptor. */
+static long name_by_descriptor(const struct scar_where *where, struct name *ret_name)
+{
+	char path[40];
+	struct scar_text t;
+	long fd = scar_sys(__NR_openat, where->dir_fd, where->path, O_PATH | O_CLOEXEC, 0);
+
+	if (fd < 0)
+		return fd;
+	scar_hold((int)fd);
+	t = descriptor_path(path, sizeof(path), fd);
+	set_name(ret_name, path, t.len);
 	return 0;
 }
 
-static void release(const struct name *name)
+/* The name of an address, which need not end in a NUL. */
+static void copy_path(const struct sockaddr_un *addr, long len,
+		      char path[sizeof(addr->sun_path) + 1])
 {
-	if (name->parent_fd >= 0)
-		scar_sys(__NR_close, name->parent_fd);
+	size_t n = strnlen(addr->sun_path, (size_t)len - NAME_OFFSET);
+
+	memcpy(path, addr->sun_path, n);
+	path[n] = '\0';
 }
 
+/* Of a socket that exists: connect, sendto, sendmsg. */
+static long translate(const struct sockaddr_un *addr, long len, struct name *ret_name)
+{
+	char path[sizeof(addr->sun_path) + 1], flat[SCAR_GUEST_PATH_MAX];
+	struct scar_where where;
+	const char *host;
+	size_t n;
+	long ret;
+
+	copy_path(addr, len, path);
+	ret = scar_resolve_near(AT_FDCWD, path, SCAR_PATH_FOLLOW, &where);
+	if (ret)
+		return ret;
+	host = scar_where_flat(&scar_loader.guest, &where, flat);
+	n = strlen(host);
+	if (n >= sizeof(ret_name->addr.sun_path))
+		return name_by_descriptor(&where, ret_name);
+	set_name(ret_name, host, n);
+	return 0;
+}
+
+/* ---- bind ---- */
+
+/* True if the guest's name is what show_name would make of the host's. */
+static bool turns_back(const char *host, const char *path)
+{
+	char back[SCAR_GUEST_PATH_MAX];
+
+	if (strcmp(host, path) == 0)
+		return host[0] != '/';
+	memcpy(back, host, strlen(host) + 1);
+	return scar_path_to_guest(&scar_loader.guest, back, sizeof(back)) > 0 &&
+	       strcmp(back, path) == 0;
+}
+
+static struct scar_text record_path(char *buf, size_t size, const char *digits)
+{
+	struct scar_text t = scar_text_of(buf, size);
+
+	scar_text_str(&t, scar_loader.guest.state_dir);
+	scar_text_str(&t, PROXY_NAMES);
+	if (digits) {
+		scar_text_str(&t, "/");
+		scar_text_str(&t, digits);
+	}
+	return t;
+}
+
+/* Remembers which name the guest gave. */
+static long keep_record(const char *digits, const char *path)
+{
+	char record[SCAR_GUEST_ROOT_MAX + 64];
+	long ret;
+
+	record_path(record, sizeof(record), NULL);
+	ret = scar_sys(__NR_mkdirat, AT_FDCWD, record, 0700);
+	if (ret && ret != -EEXIST)
+		return ret;
+	record_path(record, sizeof(record), digits);
+	return scar_sys(__NR_symlinkat, path, AT_FDCWD, record);
+}
+
+static void make_number(char digits[PROXY_DIGITS + 1])
+{
+	uint64_t number = 0;
+	struct scar_text t = scar_text_of(digits, PROXY_DIGITS + 1);
+
+	if (scar_sys(__NR_getrandom, &number, sizeof(number), 1 /* GRND_NONBLOCK */) < 0)
+		number = (uint64_t)scar_sys(__NR_gettid) << 32 | (uint32_t)scar_sys(__NR_getpid);
+	/* All sixteen digits. */
+	scar_text_unsigned(&t, number | 1ull << 63, 16);
+}
+
+/* Binds under a name of ours, then gives the socket the one that was asked for. */
+static long bind_by_proxy(long fd, int parent, const char *base, const char *path)
+{
+	char digits[PROXY_DIGITS + 1], proxy[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	struct scar_text t = descriptor_path(proxy, sizeof(proxy), parent);
+	struct name name;
+	const char *last;
+	char byte;
+	long ret;
+
+	/* A socket that could not get its name would stay bound to ours. */
+	ret = scar_sys(__NR_readlinkat, parent, base, &byte, 1);
+	if (ret != -ENOENT)
+		return ret >= 0 || ret == -EINVAL ? -EADDRINUSE : ret;
+	make_number(digits);
+	ret = keep_record(digits, path);
+	if (ret)
+		return ret;
+	scar_text_str(&t, "/");
+	last = proxy + t.len;
+	scar_text_str(&t, PROXY_PREFIX);
+	scar_text_str(&t, digits);
+	set_name(&name, proxy, t.len);
+	ret = scar_sys(__NR_bind, fd, &name.addr, name.len);
+	if (ret)
+		return ret;
+	ret = scar_sys(__NR_linkat, parent, last, parent, base, 0);
+	scar_sys(__NR_unlinkat, parent, last, 0);
+	return ret == -EEXIST ? -EADDRINUSE : ret;
+}
+
+static long bind_name(const struct scar_regs *r)
+{
+	const struct sockaddr_un *addr = (const struct sockaddr_un *)r->rsi;
+	char path[sizeof(addr->sun_path) + 1], buf[SCAR_GUEST_PATH_MAX];
+	const char *host, *base;
+	struct scar_where where;
+	struct name name;
+	long fd, ret;
+
+	if (!addr || !names_file(addr, (int)r->rdx))
+		return SCAR_PASS;
+	copy_path(addr, (int)r->rdx, path);
+	ret = scar_resolve_near(AT_FDCWD, path, SCAR_PATH_PARENT, &where);
+	if (ret)
+		return ret;
+	if (where.read_only)
+		return -EROFS;
+	host = scar_where_flat(&scar_loader.guest, &where, buf);
+	if (strlen(host) < sizeof(name.addr.sun_path) && turns_back(host, path)) {
+		set_name(&name, host, strlen(host));
+		return scar_sys(__NR_bind, r->rdi, &name.addr, name.len);
+	}
+	base = where.path + strlen(where.path);
+	while (base > where.path && base[-1] != '/')
+		base--;
+	memcpy(buf, where.path, (size_t)(base - where.path));
+	memcpy(buf + (base - where.path), ".", 2);
+	fd = scar_sys(__NR_openat, where.dir_fd, buf, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+	if (fd < 0)
+		return fd;
+	scar_hold((int)fd);
+	/* "name/" is no name for a socket; the kernel says so in its own way. */
+	if (!*base) {
+		ret = scar_sys(__NR_mknodat, where.dir_fd, where.path, 0140644 /* S_IFSOCK */, 0);
+		return ret == -EEXIST ? -EADDRINUSE : ret;
+	}
+	return bind_by_proxy(r->rdi, (int)fd, base, path);
+}
+
+/* connect and sendto */
 static long with_name(const struct scar_regs *r)
 {
 	const bool sends = r->rax == __NR_sendto;
@@ -111,14 +245,11 @@ static long with_name(const struct scar_regs *r)
 
 	if (!addr || !names_file(addr, len))
 		return SCAR_PASS;
-	ret = translate(addr, len, r->rax == __NR_bind, &name);
-	if (ret == 0) {
-		ret = sends ? scar_sys(__NR_sendto, r->rdi, r->rsi, r->rdx, r->r10, &name.addr,
-				       name.len)
-			    : scar_sys(r->rax, r->rdi, &name.addr, name.len);
-	}
-	release(&name);
-	return ret;
+	ret = translate(addr, len, &name);
+	if (ret)
+		return ret;
+	return sends ? scar_sys(__NR_sendto, r->rdi, r->rsi, r->rdx, r->r10, &name.addr, name.len)
+		     : scar_sys(r->rax, r->rdi, &name.addr, name.len);
 }
 
 static long send_message(const struct scar_regs *r)
@@ -131,14 +262,12 @@ static long send_message(const struct scar_regs *r)
 	if (scar_is_bad_pointer(guest) || !guest->name || !names_file(guest->name, guest->name_len))
 		return SCAR_PASS;
 	message = *guest;
-	ret = translate(guest->name, guest->name_len, false, &name);
-	if (ret == 0) {
-		message.name = &name.addr;
-		message.name_len = (int)name.len;
-		ret = scar_sys(__NR_sendmsg, r->rdi, &message, r->rdx);
-	}
-	release(&name);
-	return ret;
+	ret = translate(guest->name, guest->name_len, &name);
+	if (ret)
+		return ret;
+	message.name = &name.addr;
+	message.name_len = (int)name.len;
+	return scar_sys(__NR_sendmsg, r->rdi, &message, r->rdx);
 }
 
 /* One by one, if any has a file's name; as the kernel does, an error after the first is kept back. */
@@ -173,54 +302,99 @@ static long send_messages(const struct scar_regs *r)
 	return sent;
 }
 
-/*
- * A name that the kernel wrote at addr, of which the guest's buffer holds size bytes. As the
- * guest's path is shorter than the host's, it is cut only where the kernel's was.
- */
-static int show_name(struct sockaddr_un *addr, int size, int len)
+/* ---- names as results ---- */
+
+/* Room for any address that the kernel writes. */
+struct answer {
+	struct sockaddr_un addr;
+	char more[128 - sizeof(struct sockaddr_un)];
+};
+
+/* The name that the guest gave a socket which is bound by proxy. */
+static long original_name(const char *host, char *path, size_t size)
+{
+	char record[SCAR_GUEST_ROOT_MAX + 64];
+	const char *name = host;
+
+	for (const char *at = host; *at; at++)
+		if (*at == '/')
+			name = at + 1;
+	if (strncmp(name, PROXY_PREFIX, strlen(PROXY_PREFIX)) != 0 ||
+	    strlen(name) != strlen(PROXY_PREFIX) + PROXY_DIGITS)
+		return -ENOENT;
+	record_path(record, sizeof(record), name + strlen(PROXY_PREFIX));
+	return scar_sys(__NR_readlinkat, AT_FDCWD, record, path, size - 1);
+}
+
+/* Gives the guest an address of `len` bytes: as much as its buffer holds, and how long it really is. */
+static int show_name(const struct answer *answer, int len, struct sockaddr_un *out, int size)
 {
 	char path[SCAR_GUEST_PATH_MAX];
-	int n = len < size ? len : size;
+	const struct sockaddr_un *addr = &answer->addr;
+	int n = len - (int)NAME_OFFSET;
 
-	if (n <= (int)NAME_OFFSET || addr->sun_family != AF_UNIX_ || addr->sun_path[0] != '/')
-		return len;
-	n -= (int)NAME_OFFSET;
-	memcpy(path, addr->sun_path, (size_t)n);
-	path[n] = '\0';
-	n = scar_path_to_guest(&scar_loader.guest, path, sizeof(path));
-	if (n < 0 || n + 1 + (int)NAME_OFFSET > size)
-		return len;
-	memcpy(addr->sun_path, path, (size_t)n + 1);
-	return (int)NAME_OFFSET + n + 1;
+	if (n > 0 && addr->sun_family == AF_UNIX_ && addr->sun_path[0]) {
+		char host[SCAR_GUEST_PATH_MAX];
+		struct answer shown = {.addr.sun_family = AF_UNIX_};
+		long got;
+
+		n = (int)strnlen(addr->sun_path, (size_t)n);
+		memcpy(host, addr->sun_path, (size_t)n);
+		host[n] = '\0';
+		got = original_name(host, path, sizeof(path));
+		if (got < 0 && host[0] == '/') {
+			memcpy(path, host, (size_t)n + 1);
+			got = scar_path_to_guest(&scar_loader.guest, path, sizeof(path));
+		}
+		if (got > 0 && got <= (long)sizeof(addr->sun_path)) {
+			memcpy(shown.addr.sun_path, path, (size_t)got);
+			/* The kernel counts the NUL, whether or not it was given. */
+			len = (int)NAME_OFFSET + (int)got + 1;
+			memcpy(out, &shown, (size_t)(len < size ? len : size));
+			return len;
+		}
+	}
+	memcpy(out, answer, (size_t)(len < size ? len : size));
+	return len;
 }
 
 /* getsockname, getpeername, accept, recvfrom: the address is an output. */
 static long with_answer(const struct scar_regs *r, struct sockaddr_un *addr, int *len)
 {
-	int size;
+	const bool receives = r->rax == __NR_recvfrom;
+	struct answer answer = {.addr.sun_family = 0};
+	int size, got = sizeof(answer);
 	long ret;
 
-	if (!addr || !len || scar_is_bad_pointer(addr) || scar_is_bad_pointer(len))
+	if (!addr || !len || scar_is_bad_pointer(addr) || scar_is_bad_pointer(len) || *len < 0)
 		return SCAR_PASS;
 	size = *len;
-	ret = scar_sys6(r->rax, r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9);
+	ret = scar_sys6(r->rax, r->rdi, receives ? r->rsi : (long)&answer,
+			receives ? r->rdx : (long)&got, r->r10, receives ? (long)&answer : r->r8,
+			receives ? (long)&got : r->r9);
 	if (ret >= 0)
-		*len = show_name(addr, size, *len);
+		*len = show_name(&answer, got, addr, size);
 	return ret;
 }
 
 static long receive_message(const struct scar_regs *r)
 {
-	struct message *message = (struct message *)r->rsi;
-	int size;
+	struct message *guest = (struct message *)r->rsi, message;
+	struct answer answer = {.addr.sun_family = 0};
 	long ret;
 
-	if (scar_is_bad_pointer(message) || !message->name || scar_is_bad_pointer(message->name))
+	if (scar_is_bad_pointer(guest) || !guest->name || scar_is_bad_pointer(guest->name) ||
+	    guest->name_len < 0)
 		return SCAR_PASS;
-	size = message->name_len;
-	ret = scar_sys(__NR_recvmsg, r->rdi, message, r->rdx);
-	if (ret >= 0)
-		message->name_len = show_name(message->name, size, message->name_len);
+	message = *guest;
+	message.name = &answer.addr;
+	message.name_len = sizeof(answer);
+	ret = scar_sys(__NR_recvmsg, r->rdi, &message, r->rdx);
+	if (ret < 0)
+		return ret;
+	guest->name_len = show_name(&answer, message.name_len, guest->name, guest->name_len);
+	guest->control_len = message.control_len;
+	guest->flags = message.flags;
 	return ret;
 }
 
@@ -243,7 +417,7 @@ static long socket_option(const struct scar_regs *r)
 long scar_call_socket(struct scar_regs *r)
 {
 	switch (r->rax) {
-	case __NR_bind:
+	case __NR_bind: return bind_name(r);
 	case __NR_connect:
 	case __NR_sendto: return with_name(r);
 	case __NR_sendmsg: return send_message(r);
