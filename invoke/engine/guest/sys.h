@@ -12,6 +12,8 @@
 #include <asm/unistd.h>
 #include <stdbool.h>
 
+#include "invoke/engine/guest/legacy.h"
+
 /* Newer than the kernel headers that we may be built with; the numbers are the same everywhere. */
 #define SCAR_NR_openat2 437
 #define SCAR_NR_faccessat2 439

@@ -138,15 +138,16 @@ static long open_restricted(int dir_fd, const char *path, const struct open_how 
 
 long scar_call_open(struct scar_regs *r)
 {
-	switch (r->rax) {
-	case __NR_open: return open_plain(AT_FDCWD, (const char *)r->rdi, r->rsi, r->rdx);
+	switch (r->nr) {
+	case __NR_open: return open_plain(AT_FDCWD, (const char *)r->arg[0], r->arg[1], r->arg[2]);
 	case __NR_creat:
-		return open_plain(AT_FDCWD, (const char *)r->rdi, O_CREAT | O_WRONLY | O_TRUNC,
-				  r->rsi);
-	case __NR_openat: return open_plain((int)r->rdi, (const char *)r->rsi, r->rdx, r->r10);
+		return open_plain(AT_FDCWD, (const char *)r->arg[0], O_CREAT | O_WRONLY | O_TRUNC,
+				  r->arg[1]);
+	case __NR_openat:
+		return open_plain((int)r->arg[0], (const char *)r->arg[1], r->arg[2], r->arg[3]);
 	default:
-		return open_restricted((int)r->rdi, (const char *)r->rsi,
-				       (const struct open_how *)r->rdx, r->r10);
+		return open_restricted((int)r->arg[0], (const char *)r->arg[1],
+				       (const struct open_how *)r->arg[2], r->arg[3]);
 	}
 }
 
@@ -209,23 +210,23 @@ static long statx_at(int dir_fd, const char *path, long flags, long mask, struct
 
 long scar_call_stat(struct scar_regs *r)
 {
-	struct stat *buf = (struct stat *)r->rsi;
+	struct stat *buf = (struct stat *)r->arg[1];
 	long ret;
 
-	switch (r->rax) {
-	case __NR_fstat: ret = scar_sys(__NR_fstat, r->rdi, buf); break;
-	case __NR_stat: ret = stat_at(AT_FDCWD, (const char *)r->rdi, buf, 0); break;
+	switch (r->nr) {
+	case __NR_fstat: ret = scar_sys(__NR_fstat, r->arg[0], buf); break;
+	case __NR_stat: ret = stat_at(AT_FDCWD, (const char *)r->arg[0], buf, 0); break;
 	case __NR_lstat:
-		ret = stat_at(AT_FDCWD, (const char *)r->rdi, buf, AT_SYMLINK_NOFOLLOW_);
+		ret = stat_at(AT_FDCWD, (const char *)r->arg[0], buf, AT_SYMLINK_NOFOLLOW_);
 		break;
 	case __NR_newfstatat:
-		buf = (struct stat *)r->rdx;
-		ret = stat_at((int)r->rdi, (const char *)r->rsi, buf, r->r10);
+		buf = (struct stat *)r->arg[2];
+		ret = stat_at((int)r->arg[0], (const char *)r->arg[1], buf, r->arg[3]);
 		break;
 	default: {
-		struct statx *x = (struct statx *)r->r8;
+		struct statx *x = (struct statx *)r->arg[4];
 
-		ret = statx_at((int)r->rdi, (const char *)r->rsi, r->rdx, r->r10, x);
+		ret = statx_at((int)r->arg[0], (const char *)r->arg[1], r->arg[2], r->arg[3], x);
 		if (ret == 0)
 			scar_owners_show_statx(x);
 		return ret;
@@ -238,11 +239,11 @@ long scar_call_stat(struct scar_regs *r)
 
 long scar_call_access(struct scar_regs *r)
 {
-	bool legacy = r->rax == __NR_access;
-	int dir_fd = legacy ? AT_FDCWD : (int)r->rdi;
-	const char *path = (const char *)(legacy ? r->rdi : r->rsi);
-	long mode = legacy ? r->rsi : r->rdx, flags = r->rax == SCAR_NR_faccessat2 ? r->r10 : 0,
-	     ret;
+	bool legacy = r->nr == __NR_access;
+	int dir_fd = legacy ? AT_FDCWD : (int)r->arg[0];
+	const char *path = (const char *)(legacy ? r->arg[0] : r->arg[1]);
+	long mode = legacy ? r->arg[1] : r->arg[2],
+	     flags = r->nr == SCAR_NR_faccessat2 ? r->arg[3] : 0, ret;
 	struct scar_where where;
 
 	if (scar_is_bad_pointer(path))
@@ -288,11 +289,11 @@ static long show_link(const struct scar_where *where, char *text, long n, char *
 
 long scar_call_readlink(struct scar_regs *r)
 {
-	bool legacy = r->rax == __NR_readlink;
-	int dir_fd = legacy ? AT_FDCWD : (int)r->rdi;
-	const char *path = (const char *)(legacy ? r->rdi : r->rsi);
-	char *buf = (char *)(legacy ? r->rsi : r->rdx), text[SCAR_GUEST_PATH_MAX];
-	long size = (int)(legacy ? r->rdx : r->r10), ret;
+	bool legacy = r->nr == __NR_readlink;
+	int dir_fd = legacy ? AT_FDCWD : (int)r->arg[0];
+	const char *path = (const char *)(legacy ? r->arg[0] : r->arg[1]);
+	char *buf = (char *)(legacy ? r->arg[1] : r->arg[2]), text[SCAR_GUEST_PATH_MAX];
+	long size = (int)(legacy ? r->arg[2] : r->arg[3]), ret;
 	struct scar_where where;
 
 	if (scar_is_bad_pointer(path))
@@ -320,7 +321,7 @@ long scar_call_readlink(struct scar_regs *r)
 long scar_call_getcwd(struct scar_regs *r)
 {
 	char path[SCAR_GUEST_PATH_MAX];
-	char *buf = (char *)r->rdi;
+	char *buf = (char *)r->arg[0];
 	long ret = scar_sys(__NR_getcwd, path, sizeof(path));
 
 	if (ret < 0)
@@ -328,7 +329,7 @@ long scar_call_getcwd(struct scar_regs *r)
 	if (scar_path_to_guest(&scar_loader.guest, path, sizeof(path)) < 0)
 		return -ENOENT;
 	ret = (long)strlen(path) + 1;
-	if (ret > r->rsi)
+	if (ret > r->arg[1])
 		return -ERANGE;
 	if (scar_is_bad_pointer(buf))
 		return -EFAULT;
@@ -338,19 +339,19 @@ long scar_call_getcwd(struct scar_regs *r)
 
 long scar_call_statfs(struct scar_regs *r)
 {
-	struct statfs *buf = (struct statfs *)r->rsi;
+	struct statfs *buf = (struct statfs *)r->arg[1];
 	struct scar_where where = {.bind_flags = 0};
 	char flat[SCAR_GUEST_PATH_MAX], link[40];
 	long ret;
 
-	if (r->rax == __NR_fstatfs) {
+	if (r->nr == __NR_fstatfs) {
 		struct scar_text t = scar_text_of(link, sizeof(link));
 
-		ret = scar_sys(__NR_fstatfs, r->rdi, buf);
+		ret = scar_sys(__NR_fstatfs, r->arg[0], buf);
 		if (ret)
 			return ret;
 		scar_text_str(&t, "/proc/self/fd/");
-		scar_text_unsigned(&t, (unsigned)r->rdi, 10);
+		scar_text_unsigned(&t, (unsigned)r->arg[0], 10);
 		/* Of a descriptor the name tells where it lies; one without a name is no file of a bind. */
 		ret = scar_sys(__NR_readlinkat, AT_FDCWD, link, where.guest,
 			       sizeof(where.guest) - 1);
@@ -361,7 +362,7 @@ long scar_call_statfs(struct scar_regs *r)
 			where.bind_flags = SCAR_BIND_TMPFS;
 		ret = 0;
 	} else {
-		ret = scar_resolve(AT_FDCWD, (const char *)r->rdi, SCAR_PATH_FOLLOW, &where);
+		ret = scar_resolve(AT_FDCWD, (const char *)r->arg[0], SCAR_PATH_FOLLOW, &where);
 		if (ret == 0) {
 			const char *path = scar_flatten(&where, flat);
 
@@ -378,7 +379,7 @@ long scar_call_statfs(struct scar_regs *r)
 long scar_call_chroot(struct scar_regs *r)
 {
 	struct scar_where where;
-	long ret = scar_resolve(AT_FDCWD, (const char *)r->rdi, SCAR_PATH_FOLLOW, &where);
+	long ret = scar_resolve(AT_FDCWD, (const char *)r->arg[0], SCAR_PATH_FOLLOW, &where);
 
 	if (ret)
 		return ret;

@@ -95,7 +95,7 @@ static long set_fs(struct trio t, uint32_t id)
 
 static long get_three(struct trio t, const struct scar_regs *r)
 {
-	uint32_t *out[3] = {(uint32_t *)r->rdi, (uint32_t *)r->rsi, (uint32_t *)r->rdx};
+	uint32_t *out[3] = {(uint32_t *)r->arg[0], (uint32_t *)r->arg[1], (uint32_t *)r->arg[2]};
 
 	for (int i = 0; i < 3; i++)
 		if (scar_is_bad_pointer(out[i]))
@@ -155,7 +155,7 @@ static long get_capabilities(struct __user_cap_header_struct *header,
 
 static long set_capabilities(const struct scar_regs *r)
 {
-	long ret = scar_sys(__NR_capset, r->rdi, r->rsi);
+	long ret = scar_sys(__NR_capset, r->arg[0], r->arg[1]);
 
 	return ret == -EPERM && is_root() ? 0 : ret;
 }
@@ -163,9 +163,9 @@ static long set_capabilities(const struct scar_regs *r)
 long scar_call_identity(struct scar_regs *r)
 {
 	const struct scar_guest_ids *ids = &scar_loader.guest.ids;
-	uint32_t a = (uint32_t)r->rdi, b = (uint32_t)r->rsi, c = (uint32_t)r->rdx;
+	uint32_t a = (uint32_t)r->arg[0], b = (uint32_t)r->arg[1], c = (uint32_t)r->arg[2];
 
-	switch (r->rax) {
+	switch (r->nr) {
 	case __NR_getuid: return ids->ruid;
 	case __NR_geteuid: return ids->euid;
 	case __NR_getgid: return ids->rgid;
@@ -180,11 +180,11 @@ long scar_call_identity(struct scar_regs *r)
 	case __NR_getresgid: return get_three(groups(), r);
 	case __NR_setfsuid: return set_fs(users(), a);
 	case __NR_setfsgid: return set_fs(groups(), a);
-	case __NR_getgroups: return get_groups((int)r->rdi, (uint32_t *)r->rsi);
-	case __NR_setgroups: return set_groups((uint64_t)r->rdi, (const uint32_t *)r->rsi);
+	case __NR_getgroups: return get_groups((int)r->arg[0], (uint32_t *)r->arg[1]);
+	case __NR_setgroups: return set_groups((uint64_t)r->arg[0], (const uint32_t *)r->arg[1]);
 	case __NR_capget:
-		return get_capabilities((struct __user_cap_header_struct *)r->rdi,
-					(struct __user_cap_data_struct *)r->rsi);
+		return get_capabilities((struct __user_cap_header_struct *)r->arg[0],
+					(struct __user_cap_data_struct *)r->arg[1]);
 	case __NR_capset: return set_capabilities(r);
 	default: return -ENOSYS;
 	}
@@ -193,17 +193,18 @@ long scar_call_identity(struct scar_regs *r)
 /* The host's owner cannot change; that the file is there and writable is still found out. */
 long scar_call_chown(struct scar_regs *r)
 {
-	bool at = r->rax == __NR_fchownat, by_fd = r->rax == __NR_fchown;
-	uint32_t uid = (uint32_t)(at ? r->rdx : r->rsi), gid = (uint32_t)(at ? r->r10 : r->rdx);
-	long flags = at ? r->r8 : (r->rax == __NR_lchown ? AT_SYMLINK_NOFOLLOW_ : 0), ret;
-	int dir_fd = at ? (int)r->rdi : AT_FDCWD;
-	const char *path = (const char *)(at ? r->rsi : r->rdi);
+	bool at = r->nr == __NR_fchownat, by_fd = r->nr == __NR_fchown;
+	uint32_t uid = (uint32_t)(at ? r->arg[2] : r->arg[1]),
+		 gid = (uint32_t)(at ? r->arg[3] : r->arg[2]);
+	long flags = at ? r->arg[4] : (r->nr == __NR_lchown ? AT_SYMLINK_NOFOLLOW_ : 0), ret;
+	int dir_fd = at ? (int)r->arg[0] : AT_FDCWD;
+	const char *path = (const char *)(at ? r->arg[1] : r->arg[0]);
 	struct scar_where where;
 
 	where.dir_fd = AT_FDCWD;
 	where.path = NULL;
 	if (by_fd) {
-		ret = scar_sys(__NR_fchown, r->rdi, -1, -1);
+		ret = scar_sys(__NR_fchown, r->arg[0], -1, -1);
 	} else if ((flags & AT_EMPTY_PATH_) && !scar_is_bad_pointer(path) && !*path) {
 		ret = scar_sys(__NR_fchownat, dir_fd, path, -1, -1, flags);
 	} else {
@@ -220,7 +221,7 @@ long scar_call_chown(struct scar_regs *r)
 		ret = 0;
 	if (ret == 0 && is_root()) {
 		if (by_fd)
-			scar_owners_changed((int)r->rdi, "", AT_EMPTY_PATH_, uid, gid);
+			scar_owners_changed((int)r->arg[0], "", AT_EMPTY_PATH_, uid, gid);
 		else if (where.path)
 			scar_owners_changed(where.dir_fd, where.path, flags, uid, gid);
 		else

@@ -57,7 +57,7 @@ int scar_root_reopen(void)
 /* dup2 and dup3 onto our root: it moves away first. */
 static long duplicate(struct scar_regs *r)
 {
-	if ((int)r->rsi == scar_loader.guest.root_fd && r->rdi != r->rsi) {
+	if ((int)r->arg[1] == scar_loader.guest.root_fd && r->arg[0] != r->arg[1]) {
 		long other = scar_sys(__NR_fcntl, scar_loader.guest.root_fd, F_DUPFD_CLOEXEC, 3);
 
 		if (other < 0)
@@ -70,22 +70,22 @@ static long duplicate(struct scar_regs *r)
 /* All but our root is closed. */
 static long close_range(struct scar_regs *r)
 {
-	unsigned first = (unsigned)r->rdi, last = (unsigned)r->rsi;
+	unsigned first = (unsigned)r->arg[0], last = (unsigned)r->arg[1];
 	unsigned root = (unsigned)scar_loader.guest.root_fd;
 	long ret = 0;
 
 	if (root < first || root > last || first > last)
 		return SCAR_PASS;
 	if (first < root)
-		ret = scar_sys(SCAR_NR_close_range, first, root - 1, r->rdx);
+		ret = scar_sys(SCAR_NR_close_range, first, root - 1, r->arg[2]);
 	if (ret == 0 && root < last)
-		ret = scar_sys(SCAR_NR_close_range, root + 1, last, r->rdx);
+		ret = scar_sys(SCAR_NR_close_range, root + 1, last, r->arg[2]);
 	return ret;
 }
 
 long scar_call_descriptors(struct scar_regs *r)
 {
-	return r->rax == SCAR_NR_close_range ? close_range(r) : duplicate(r);
+	return r->nr == SCAR_NR_close_range ? close_range(r) : duplicate(r);
 }
 
 /* ---- memory ----------------------------------------------------------------------------- */
@@ -97,24 +97,26 @@ static bool hits_loader(uint64_t addr, uint64_t len)
 
 static long map(struct scar_regs *r)
 {
-	const bool text = (r->rdx & PROT_EXEC) && !(r->r10 & MAP_ANONYMOUS) && (int)r->r8 >= 0;
-	const uint64_t addr = (uint64_t)r->rdi, len = (uint64_t)r->rsi;
+	const bool text = (r->arg[2] & PROT_EXEC) && !(r->arg[3] & MAP_ANONYMOUS) &&
+			  (int)r->arg[4] >= 0;
+	const uint64_t addr = (uint64_t)r->arg[0], len = (uint64_t)r->arg[1];
 	long ret, patched;
 
-	if (r->r10 & MAP_FIXED) {
+	if (r->arg[3] & MAP_FIXED) {
 		if (hits_loader(addr, len))
 			return -ENOMEM;
 		scar_text_unmap(addr, len);
 	}
 	if (!text)
 		return SCAR_PASS;
-	ret = scar_sys(__NR_mmap, addr, len, r->rdx, r->r10, r->r8, r->r9);
+	ret = scar_sys(__NR_mmap, addr, len, r->arg[2], r->arg[3], r->arg[4], r->arg[5]);
 	if (scar_sys_failed(ret))
 		return ret;
 	/* Shared text cannot be patched without changing the file; nobody links like that. */
-	if ((r->r10 & MAP_TYPE) != MAP_PRIVATE)
+	if ((r->arg[3] & MAP_TYPE) != MAP_PRIVATE)
 		return ret;
-	patched = scar_text_map((uint64_t)ret, len, (int)r->r8, (uint64_t)r->r9, (int)r->rdx);
+	patched = scar_text_map((uint64_t)ret, len, (int)r->arg[4], (uint64_t)r->arg[5],
+				(int)r->arg[2]);
 	if (patched < 0) {
 		scar_sys(__NR_munmap, ret, len);
 		return patched == -ENOMEM ? patched : -EACCES;
@@ -124,16 +126,16 @@ static long map(struct scar_regs *r)
 
 long scar_call_memory(struct scar_regs *r)
 {
-	switch (r->rax) {
+	switch (r->nr) {
 	case __NR_mmap: return map(r);
 	case __NR_munmap:
-		if (hits_loader((uint64_t)r->rdi, (uint64_t)r->rsi))
+		if (hits_loader((uint64_t)r->arg[0], (uint64_t)r->arg[1]))
 			return -EINVAL;
-		scar_text_unmap((uint64_t)r->rdi, (uint64_t)r->rsi);
+		scar_text_unmap((uint64_t)r->arg[0], (uint64_t)r->arg[1]);
 		return SCAR_PASS;
 	case __NR_mremap:
 		/* Moved text would jump to trampolines that are elsewhere. */
-		if (scar_text_touches((uint64_t)r->rdi, (uint64_t)r->rsi))
+		if (scar_text_touches((uint64_t)r->arg[0], (uint64_t)r->arg[1]))
 			return -EINVAL;
 		return SCAR_PASS;
 	default: return SCAR_PASS;
@@ -179,9 +181,9 @@ static long clone_on(const struct scar_regs *r, uint64_t flags, uint64_t stack)
 
 static long clone3(const struct scar_regs *r)
 {
-	const struct clone_args *args = (const struct clone_args *)r->rdi;
+	const struct clone_args *args = (const struct clone_args *)r->arg[0];
 
-	if (scar_is_bad_pointer(args) || r->rsi < CLONE_ARGS_SIZE_VER0)
+	if (scar_is_bad_pointer(args) || r->arg[1] < CLONE_ARGS_SIZE_VER0)
 		return SCAR_PASS;
 	return clone_on(r, args->flags, args->stack ? args->stack + args->stack_size : 0);
 }
@@ -200,17 +202,19 @@ static long thread_exit(const struct scar_regs *r)
 	if (self->spare)
 		scar_thread_free(self->spare);
 	scar_sys(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, &all, NULL, sizeof(all));
-	scar_unmap_and_exit(self->low, SCAR_THREAD_STACK + 4096, r->rdi);
+	scar_unmap_and_exit(self->low, SCAR_THREAD_STACK + 4096, r->arg[0]);
 }
 
 /* What Lambda refuses, though it does nothing that matters, succeeds. */
 static long process_control(const struct scar_regs *r)
 {
-	long ret = scar_sys(__NR_prctl, r->rdi, r->rsi, r->rdx, r->r10, r->r8);
+	long ret = scar_sys(__NR_prctl, r->arg[0], r->arg[1], r->arg[2], r->arg[3], r->arg[4]);
 
-	switch (r->rdi) {
+	switch (r->arg[0]) {
 	case PR_SET_NO_NEW_PRIVS:
-		return ret == -EPERM && r->rsi == 1 && !r->rdx && !r->r10 && !r->r8 ? 0 : ret;
+		return ret == -EPERM && r->arg[1] == 1 && !r->arg[2] && !r->arg[3] && !r->arg[4]
+			       ? 0
+			       : ret;
 	case PR_SET_PDEATHSIG:
 	case PR_SET_DUMPABLE:
 	case PR_SET_KEEPCAPS:
@@ -219,7 +223,7 @@ static long process_control(const struct scar_regs *r)
 	case PR_CAPBSET_DROP:
 	case PR_SET_SECUREBITS: return ret == -EPERM ? 0 : ret;
 	case PR_SET_NAME: {
-		const char *name = (const char *)r->rsi;
+		const char *name = (const char *)r->arg[1];
 		char path[64];
 		struct scar_text t = scar_text_of(path, sizeof(path));
 		long fd;
@@ -242,23 +246,23 @@ static long process_control(const struct scar_regs *r)
 
 long scar_call_process(struct scar_regs *r)
 {
-	switch (r->rax) {
+	switch (r->nr) {
 	case __NR_execve:
-		if (scar_is_bad_pointer((void *)r->rdi))
+		if (scar_is_bad_pointer((void *)r->arg[0]))
 			return -EFAULT;
-		return scar_exec(AT_FDCWD, (const char *)r->rdi, (char *const *)r->rsi,
-				 (char *const *)r->rdx, 0, NULL);
+		return scar_exec(AT_FDCWD, (const char *)r->arg[0], (char *const *)r->arg[1],
+				 (char *const *)r->arg[2], 0, NULL);
 	case __NR_execveat:
-		if (scar_is_bad_pointer((void *)r->rsi))
+		if (scar_is_bad_pointer((void *)r->arg[1]))
 			return -EFAULT;
-		return scar_exec((int)r->rdi, (const char *)r->rsi, (char *const *)r->rdx,
-				 (char *const *)r->r10, (int)r->r8, NULL);
-	case __NR_clone: return clone_on(r, (uint64_t)r->rdi, (uint64_t)r->rsi);
+		return scar_exec((int)r->arg[0], (const char *)r->arg[1], (char *const *)r->arg[2],
+				 (char *const *)r->arg[3], (int)r->arg[4], NULL);
+	case __NR_clone: return clone_on(r, (uint64_t)r->arg[0], (uint64_t)r->arg[1]);
 	case SCAR_NR_clone3: return clone3(r);
 	case __NR_exit: return thread_exit(r);
 	case __NR_arch_prctl:
 		/* %gs is how we find the thread; 64-bit programs leave it alone. */
-		return r->rdi == ARCH_SET_GS ? -EPERM : SCAR_PASS;
+		return r->arg[0] == ARCH_SET_GS ? -EPERM : SCAR_PASS;
 	default: return process_control(r);
 	}
 }

@@ -198,16 +198,16 @@ static long bind_by_proxy(long fd, int parent, const char *base, const char *pat
 
 static long bind_name(const struct scar_regs *r)
 {
-	const struct sockaddr_un *addr = (const struct sockaddr_un *)r->rsi;
+	const struct sockaddr_un *addr = (const struct sockaddr_un *)r->arg[1];
 	char path[sizeof(addr->sun_path) + 1], buf[SCAR_GUEST_PATH_MAX];
 	const char *host, *base;
 	struct scar_where where;
 	struct name name;
 	long fd, ret;
 
-	if (!addr || !names_file(addr, (int)r->rdx))
+	if (!addr || !names_file(addr, (int)r->arg[2]))
 		return SCAR_PASS;
-	copy_path(addr, (int)r->rdx, path);
+	copy_path(addr, (int)r->arg[2], path);
 	ret = scar_resolve_near(AT_FDCWD, path, SCAR_PATH_PARENT, &where);
 	if (ret)
 		return ret;
@@ -216,7 +216,7 @@ static long bind_name(const struct scar_regs *r)
 	host = scar_where_flat(&scar_loader.guest, &where, buf);
 	if (strlen(host) < sizeof(name.addr.sun_path) && turns_back(host, path)) {
 		set_name(&name, host, strlen(host));
-		return scar_sys(__NR_bind, r->rdi, &name.addr, name.len);
+		return scar_sys(__NR_bind, r->arg[0], &name.addr, name.len);
 	}
 	base = where.path + strlen(where.path);
 	while (base > where.path && base[-1] != '/')
@@ -232,15 +232,16 @@ static long bind_name(const struct scar_regs *r)
 		ret = scar_sys(__NR_mknodat, where.dir_fd, where.path, 0140644 /* S_IFSOCK */, 0);
 		return ret == -EEXIST ? -EADDRINUSE : ret;
 	}
-	return bind_by_proxy(r->rdi, (int)fd, base, path);
+	return bind_by_proxy(r->arg[0], (int)fd, base, path);
 }
 
 /* connect and sendto */
 static long with_name(const struct scar_regs *r)
 {
-	const bool sends = r->rax == __NR_sendto;
-	const struct sockaddr_un *addr = (const struct sockaddr_un *)(sends ? r->r8 : r->rsi);
-	long len = (int)(sends ? r->r9 : r->rdx), ret;
+	const bool sends = r->nr == __NR_sendto;
+	const struct sockaddr_un *addr = (const struct sockaddr_un *)(sends ? r->arg[4]
+									    : r->arg[1]);
+	long len = (int)(sends ? r->arg[5] : r->arg[2]), ret;
 	struct name name;
 
 	if (!addr || !names_file(addr, len))
@@ -248,13 +249,14 @@ static long with_name(const struct scar_regs *r)
 	ret = translate(addr, len, &name);
 	if (ret)
 		return ret;
-	return sends ? scar_sys(__NR_sendto, r->rdi, r->rsi, r->rdx, r->r10, &name.addr, name.len)
-		     : scar_sys(r->rax, r->rdi, &name.addr, name.len);
+	return sends ? scar_sys(__NR_sendto, r->arg[0], r->arg[1], r->arg[2], r->arg[3], &name.addr,
+				name.len)
+		     : scar_sys(r->nr, r->arg[0], &name.addr, name.len);
 }
 
 static long send_message(const struct scar_regs *r)
 {
-	const struct message *guest = (const struct message *)r->rsi;
+	const struct message *guest = (const struct message *)r->arg[1];
 	struct message message;
 	struct name name;
 	long ret;
@@ -267,14 +269,14 @@ static long send_message(const struct scar_regs *r)
 		return ret;
 	message.name = &name.addr;
 	message.name_len = (int)name.len;
-	return scar_sys(__NR_sendmsg, r->rdi, &message, r->rdx);
+	return scar_sys(__NR_sendmsg, r->arg[0], &message, r->arg[2]);
 }
 
 /* One by one, if any has a file's name; as the kernel does, an error after the first is kept back. */
 static long send_messages(const struct scar_regs *r)
 {
-	struct message_of_many *many = (struct message_of_many *)r->rsi;
-	unsigned count = (unsigned)r->rdx, named = 0, sent = 0;
+	struct message_of_many *many = (struct message_of_many *)r->arg[1];
+	unsigned count = (unsigned)r->arg[2], named = 0, sent = 0;
 
 	if (scar_is_bad_pointer(many))
 		return SCAR_PASS;
@@ -289,12 +291,12 @@ static long send_messages(const struct scar_regs *r)
 		struct scar_regs one = *r;
 		long ret;
 
-		one.rax = __NR_sendmsg;
-		one.rsi = (long)&many[sent].header;
-		one.rdx = r->r10;
+		one.nr = __NR_sendmsg;
+		one.arg[1] = (long)&many[sent].header;
+		one.arg[2] = r->arg[3];
 		ret = send_message(&one);
 		if (ret == SCAR_PASS)
-			ret = scar_sys(__NR_sendmsg, one.rdi, one.rsi, one.rdx);
+			ret = scar_sys(__NR_sendmsg, one.arg[0], one.arg[1], one.arg[2]);
 		if (ret < 0)
 			return sent ? (long)sent : ret;
 		many[sent].len = (unsigned)ret;
@@ -361,7 +363,7 @@ static int show_name(const struct answer *answer, int len, struct sockaddr_un *o
 /* getsockname, getpeername, accept, recvfrom: the address is an output. */
 static long with_answer(const struct scar_regs *r, struct sockaddr_un *addr, int *len)
 {
-	const bool receives = r->rax == __NR_recvfrom;
+	const bool receives = r->nr == __NR_recvfrom;
 	struct answer answer = {.addr.sun_family = 0};
 	int size, got = sizeof(answer);
 	long ret;
@@ -369,9 +371,9 @@ static long with_answer(const struct scar_regs *r, struct sockaddr_un *addr, int
 	if (!addr || !len || scar_is_bad_pointer(addr) || scar_is_bad_pointer(len) || *len < 0)
 		return SCAR_PASS;
 	size = *len;
-	ret = scar_sys6(r->rax, r->rdi, receives ? r->rsi : (long)&answer,
-			receives ? r->rdx : (long)&got, r->r10, receives ? (long)&answer : r->r8,
-			receives ? (long)&got : r->r9);
+	ret = scar_sys6(r->nr, r->arg[0], receives ? r->arg[1] : (long)&answer,
+			receives ? r->arg[2] : (long)&got, r->arg[3],
+			receives ? (long)&answer : r->arg[4], receives ? (long)&got : r->arg[5]);
 	if (ret >= 0)
 		*len = show_name(&answer, got, addr, size);
 	return ret;
@@ -379,7 +381,7 @@ static long with_answer(const struct scar_regs *r, struct sockaddr_un *addr, int
 
 static long receive_message(const struct scar_regs *r)
 {
-	struct message *guest = (struct message *)r->rsi, message;
+	struct message *guest = (struct message *)r->arg[1], message;
 	struct answer answer = {.addr.sun_family = 0};
 	long ret;
 
@@ -389,7 +391,7 @@ static long receive_message(const struct scar_regs *r)
 	message = *guest;
 	message.name = &answer.addr;
 	message.name_len = sizeof(answer);
-	ret = scar_sys(__NR_recvmsg, r->rdi, &message, r->rdx);
+	ret = scar_sys(__NR_recvmsg, r->arg[0], &message, r->arg[2]);
 	if (ret < 0)
 		return ret;
 	guest->name_len = show_name(&answer, message.name_len, guest->name, guest->name_len);
@@ -401,13 +403,13 @@ static long receive_message(const struct scar_regs *r)
 /* SO_PEERCRED: pid, uid, gid. */
 static long socket_option(const struct scar_regs *r)
 {
-	uint32_t *credentials = (uint32_t *)r->r10;
+	uint32_t *credentials = (uint32_t *)r->arg[3];
 	long ret;
 
-	if (r->rsi != SOL_SOCKET_ || r->rdx != SO_PEERCRED_)
+	if (r->arg[1] != SOL_SOCKET_ || r->arg[2] != SO_PEERCRED_)
 		return SCAR_PASS;
-	ret = scar_sys(__NR_getsockopt, r->rdi, r->rsi, r->rdx, r->r10, r->r8);
-	if (ret == 0 && *(const int *)r->r8 == 12) {
+	ret = scar_sys(__NR_getsockopt, r->arg[0], r->arg[1], r->arg[2], r->arg[3], r->arg[4]);
+	if (ret == 0 && *(const int *)r->arg[4] == 12) {
 		credentials[1] = scar_shown_uid(credentials[1]);
 		credentials[2] = scar_shown_gid(credentials[2]);
 	}
@@ -416,7 +418,7 @@ static long socket_option(const struct scar_regs *r)
 
 long scar_call_socket(struct scar_regs *r)
 {
-	switch (r->rax) {
+	switch (r->nr) {
 	case __NR_bind: return bind_name(r);
 	case __NR_connect:
 	case __NR_sendto: return with_name(r);
@@ -424,7 +426,8 @@ long scar_call_socket(struct scar_regs *r)
 	case __NR_sendmmsg: return send_messages(r);
 	case __NR_recvmsg: return receive_message(r);
 	case __NR_getsockopt: return socket_option(r);
-	case __NR_recvfrom: return with_answer(r, (struct sockaddr_un *)r->r8, (int *)r->r9);
-	default: return with_answer(r, (struct sockaddr_un *)r->rsi, (int *)r->rdx);
+	case __NR_recvfrom:
+		return with_answer(r, (struct sockaddr_un *)r->arg[4], (int *)r->arg[5]);
+	default: return with_answer(r, (struct sockaddr_un *)r->arg[1], (int *)r->arg[2]);
 	}
 }

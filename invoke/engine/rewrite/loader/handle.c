@@ -188,7 +188,6 @@ static long modern_form(long nr, long a[6])
 	long flags = 0;
 
 	switch (nr) {
-#ifdef __x86_64__
 	case __NR_mkdir: nr = __NR_mkdirat; break;
 	case __NR_mknod: nr = __NR_mknodat; break;
 	case __NR_chmod: nr = __NR_fchmodat; break;
@@ -201,7 +200,6 @@ static long modern_form(long nr, long a[6])
 	case __NR_symlink: nr = __NR_symlinkat; break;
 	case __NR_rename: nr = __NR_renameat; break;
 	case __NR_link: nr = __NR_linkat; break;
-#endif
 	default: return nr;
 	}
 	if (nr == __NR_renameat || nr == __NR_linkat) {
@@ -224,8 +222,8 @@ static bool is_root(const struct scar_where *where)
 
 static long run_row(const struct scar_regs *r, bool *ret_retry)
 {
-	long args[6] = {r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9}, ret;
-	const long nr = modern_form(r->rax, args);
+	long args[6] = {r->arg[0], r->arg[1], r->arg[2], r->arg[3], r->arg[4], r->arg[5]}, ret;
+	const long nr = modern_form(r->nr, args);
 	const struct scar_call *row = &scar_call_rows[nr];
 	struct scar_where where[2];
 	struct scar_owners_change change;
@@ -258,7 +256,7 @@ long scar_call_paths(struct scar_regs *regs)
 
 static long run_own(struct scar_regs *r)
 {
-	switch (r->rax) {
+	switch (r->nr) {
 	case __NR_open:
 	case __NR_creat:
 	case __NR_openat:
@@ -282,7 +280,7 @@ static long run_own(struct scar_regs *r)
 	case __NR_lchown:
 	case __NR_fchown:
 	case __NR_fchownat: return scar_call_chown(r);
-	case __NR_fchmod: return scar_owners_fchmod((int)r->rdi, (uint32_t)r->rsi);
+	case __NR_fchmod: return scar_owners_fchmod((int)r->arg[0], (uint32_t)r->arg[1]);
 	case __NR_chroot: return scar_call_chroot(r);
 	case __NR_dup2:
 	case __NR_dup3:
@@ -326,10 +324,10 @@ static void drop_dead_frames(struct scar_regs *r, const struct scar_thread *thre
 {
 	stack_t stack;
 
-	if (r->rsp >= (uint64_t)thread->low && r->rsp <= (uint64_t)thread)
+	if (r->sp >= (uint64_t)thread->low && r->sp <= (uint64_t)thread)
 		return;
 	if (scar_sys(__NR_sigaltstack, NULL, &stack) == 0 && !(stack.ss_flags & SS_DISABLE) &&
-	    r->rsp >= (uint64_t)stack.ss_sp && r->rsp <= (uint64_t)stack.ss_sp + stack.ss_size)
+	    r->sp >= (uint64_t)stack.ss_sp && r->sp <= (uint64_t)stack.ss_sp + stack.ss_size)
 		return;
 	r->saved_top = (uint64_t)thread;
 }
@@ -339,14 +337,14 @@ void scar_handle(struct scar_regs *regs)
 	const struct scar_site_record *record = (const struct scar_site_record *)regs->resume;
 	struct scar_thread *thread = scar_thread_self();
 	struct scar_frame frame = {.regs = regs, .outer = thread->frame, .held = {-1, -1}};
-	unsigned nr = (unsigned)regs->rax;
+	unsigned nr = (unsigned)regs->nr;
 	enum scar_call_kind kind = nr < SCAR_CALLS_MAX ? scar_call_kinds[nr] : SCAR_CALL_ENOSYS;
 	long ret = -ENOSYS;
 
 	if (regs->saved_top != (uint64_t)thread)
 		drop_dead_frames(regs, thread);
 	thread->frame = &frame;
-	regs->rax = nr;
+	regs->nr = nr;
 	switch (kind) {
 	case SCAR_CALL_PASS: ret = SCAR_PASS; break;
 	case SCAR_CALL_PATHS: ret = scar_call_paths(regs); break;
@@ -357,7 +355,7 @@ void scar_handle(struct scar_regs *regs)
 	release_held(&frame);
 	thread->frame = frame.outer;
 	if (scar_loader.guest.flags & SCAR_GUEST_TRACE)
-		scar_loader_note("call", nr == __NR_openat ? (const char *)regs->rsi : "",
+		scar_loader_note("call", nr == __NR_openat ? (const char *)regs->arg[1] : "",
 				 (long)nr * 100000 + (ret > 0 || ret < -4096 ? 0 : -ret));
 	if (ret == SCAR_PASS)
 		regs->resume += (uint64_t)(int64_t)record->pass;
@@ -366,5 +364,5 @@ void scar_handle(struct scar_regs *regs)
 	else
 		regs->resume += (uint64_t)(int64_t)record->after;
 	if (ret != SCAR_PASS && ret != SCAR_CLONE)
-		regs->rax = ret;
+		regs->nr = ret;
 }

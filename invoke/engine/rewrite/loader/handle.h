@@ -3,7 +3,7 @@
  * @file handle.h
  * The engine's own versions of system calls, one file per topic (call_*.c).
  *
- * Each takes the guest's registers and returns what the guest gets in %rax: a result or
+ * Each takes the guest's registers and returns what the guest gets: a result or
  * -errno; or one of the two values below, which no system call returns.
  */
 #ifndef SCAR_INVOKE_ENGINE_REWRITE_LOADER_HANDLE_H

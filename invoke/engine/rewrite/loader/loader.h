@@ -21,9 +21,10 @@
 
 /** The guest's registers at a system call, as entry.S saves them. */
 struct scar_regs {
-	long rax, rdi, rsi, rdx, r10, r8, r9;
+	long nr; /**< number of the call; where numbers and results share a register, then the result */
+	long arg[6];
 	uint64_t resume; /**< in: the site's record; out: where the guest goes on */
-	uint64_t rsp;
+	uint64_t sp;
 	uint64_t saved_top; /**< thread's top before this call */
 };
 

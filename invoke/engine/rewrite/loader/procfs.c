@@ -442,11 +442,11 @@ long scar_call_list(struct scar_regs *r)
 	do {
 		long len;
 
-		ret = scar_sys(r->rax, r->rdi, r->rsi, r->rdx);
-		if (ret <= 0 || !is_procfs(r->rdi) || !name_of(r->rdi, name) ||
+		ret = scar_sys(r->nr, r->arg[0], r->arg[1], r->arg[2]);
+		if (ret <= 0 || !is_procfs(r->arg[0]) || !name_of(r->arg[0], name) ||
 		    kind_of(name) != DESCRIPTORS || !is_self(process_of(name)))
 			return ret;
-		len = drop_root((char *)r->rsi, ret, r->rax == __NR_getdents64);
+		len = drop_root((char *)r->arg[1], ret, r->nr == __NR_getdents64);
 		/* Nothing but our own: the end would be zero too. */
 		if (len)
 			return len;

@@ -77,15 +77,15 @@ void scar_signal_claim(void)
 
 long scar_call_sigaction(struct scar_regs *regs)
 {
-	const struct action *new = (const struct action *)regs->rsi;
-	struct action *old = (struct action *)regs->rdx, copy;
+	const struct action *new = (const struct action *)regs->arg[1];
+	struct action *old = (struct action *)regs->arg[2], copy;
 
-	if (!claimed || regs->r10 != MASK_BYTES || (new &&scar_is_bad_pointer(new)) ||
+	if (!claimed || regs->arg[3] != MASK_BYTES || (new &&scar_is_bad_pointer(new)) ||
 	    (old && scar_is_bad_pointer(old)))
-		return scar_sys(__NR_rt_sigaction, regs->rdi, new, old, regs->r10);
+		return scar_sys(__NR_rt_sigaction, regs->arg[0], new, old, regs->arg[3]);
 	if (new)
 		copy = *new;
-	if (regs->rdi == SIGILL) {
+	if (regs->arg[0] == SIGILL) {
 		if (old)
 			*old = guest_action;
 		if (new)
@@ -94,29 +94,29 @@ long scar_call_sigaction(struct scar_regs *regs)
 	}
 	if (new)
 		copy.mask &= ~ILL_BIT;
-	return scar_sys(__NR_rt_sigaction, regs->rdi, new ? &copy : NULL, old, MASK_BYTES);
+	return scar_sys(__NR_rt_sigaction, regs->arg[0], new ? &copy : NULL, old, MASK_BYTES);
 }
 
 long scar_call_sigprocmask(struct scar_regs *regs)
 {
-	const uint64_t *set = (const uint64_t *)regs->rsi;
+	const uint64_t *set = (const uint64_t *)regs->arg[1];
 	uint64_t copy;
 
-	if (!claimed || regs->r10 != MASK_BYTES || !set || scar_is_bad_pointer(set))
-		return scar_sys(__NR_rt_sigprocmask, regs->rdi, set, regs->rdx, regs->r10);
+	if (!claimed || regs->arg[3] != MASK_BYTES || !set || scar_is_bad_pointer(set))
+		return scar_sys(__NR_rt_sigprocmask, regs->arg[0], set, regs->arg[2], regs->arg[3]);
 	copy = *set;
-	if (regs->rdi != SIG_UNBLOCK)
+	if (regs->arg[0] != SIG_UNBLOCK)
 		copy &= ~ILL_BIT;
-	return scar_sys(__NR_rt_sigprocmask, regs->rdi, &copy, regs->rdx, MASK_BYTES);
+	return scar_sys(__NR_rt_sigprocmask, regs->arg[0], &copy, regs->arg[2], MASK_BYTES);
 }
 
 long scar_call_sigsuspend(struct scar_regs *regs)
 {
-	const uint64_t *set = (const uint64_t *)regs->rdi;
+	const uint64_t *set = (const uint64_t *)regs->arg[0];
 	uint64_t copy;
 
-	if (!claimed || regs->rsi != MASK_BYTES || scar_is_bad_pointer(set))
-		return scar_sys(__NR_rt_sigsuspend, set, regs->rsi);
+	if (!claimed || regs->arg[1] != MASK_BYTES || scar_is_bad_pointer(set))
+		return scar_sys(__NR_rt_sigsuspend, set, regs->arg[1]);
 	copy = *set & ~ILL_BIT;
 	return scar_sys(__NR_rt_sigsuspend, &copy, MASK_BYTES);
 }
