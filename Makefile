@@ -171,10 +171,10 @@ $(LAYER): $(B)/bootstrap layer-build/layer.py LICENSE
 # ---- the loader: what execve really starts; no C library, no thread-local storage, away from where programs live ------------------------------
 
 LOADER_BASE    ?= 0x60000000
-# The loader may compile shared modules into itself: their paths, one a line.
-LOADER_SHARED  := $(shell cat $(LOADER)/sources.txt 2>/dev/null)
+# The loader compiles shared modules into itself: their paths, one a line, ARCH for the architecture; not every one has each.
+LOADER_SHARED  := $(wildcard $(shell sed 's,/ARCH/,/$(ARCH)/,' $(LOADER)/sources.txt))
 LOADER_SOURCES := $(call sources,$(LOADER),c S) $(LOADER_SHARED)
-LOADER_OBJECTS := $(call objects,loader,$(LOADER_SOURCES)) $(ZYDIS_SRC:%=$(B)/obj/loader/zydis/%.o)
+LOADER_OBJECTS := $(call objects,loader,$(LOADER_SOURCES)) $(if $(filter x86_64,$(ARCH)),$(ZYDIS_SRC:%=$(B)/obj/loader/zydis/%.o))
 LOADER_CFLAGS  := $(COMMON) -DSCAR_LOADER=1 -O2 -g1 -ffile-prefix-map=$(CURDIR)=. -ffreestanding -fno-stack-protector -fno-pic -fno-pie \
                   -mgeneral-regs-only -fno-tree-loop-distribute-patterns -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections \
                   -U_FORTIFY_SOURCE $(ZYDIS_DEF)

@@ -17,9 +17,9 @@
 
 #include <cmocka.h>
 
-#include "invoke/engine/rewrite/decode.h"
 #include "invoke/engine/rewrite/patch.h"
 #include "invoke/engine/rewrite/scan.h"
+#include "invoke/engine/rewrite/x86_64/decode.h"
 
 static struct scar_scan *scan;
 static uint8_t *file;

@@ -3,8 +3,8 @@
  * @file decode.h
  * The few facts about x86-64 instructions that finding and moving them needs.
  */
-#ifndef SCAR_INVOKE_ENGINE_REWRITE_DECODE_H
-#define SCAR_INVOKE_ENGINE_REWRITE_DECODE_H
+#ifndef SCAR_INVOKE_ENGINE_REWRITE_X86_64_DECODE_H
+#define SCAR_INVOKE_ENGINE_REWRITE_X86_64_DECODE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "invoke/engine/rewrite/decode.h"
+#include "invoke/engine/rewrite/x86_64/decode.h"
 
 #include <Zydis/Decoder.h>
 #include <string.h>

@@ -3,8 +3,8 @@
  * @file unwind.h
  * Where functions start and end, from .eh_frame_hdr or the symbol table of an ELF file.
  */
-#ifndef SCAR_INVOKE_ENGINE_REWRITE_UNWIND_H
-#define SCAR_INVOKE_ENGINE_REWRITE_UNWIND_H
+#ifndef SCAR_INVOKE_ENGINE_REWRITE_X86_64_UNWIND_H
+#define SCAR_INVOKE_ENGINE_REWRITE_X86_64_UNWIND_H
 
 #include <elf.h>
 #include <stdbool.h>

@@ -7,8 +7,8 @@
 
 #include "invoke/engine/guest/calls.h"
 #include "invoke/engine/guest/sys.h"
-#include "invoke/engine/rewrite/decode.h"
-#include "invoke/engine/rewrite/unwind.h"
+#include "invoke/engine/rewrite/x86_64/decode.h"
+#include "invoke/engine/rewrite/x86_64/unwind.h"
 
 /* A near jump; what a patch needs room for. */
 #define JUMP_BYTES 5

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "invoke/engine/rewrite/unwind.h"
+#include "invoke/engine/rewrite/x86_64/unwind.h"
 
 #include <string.h>
 

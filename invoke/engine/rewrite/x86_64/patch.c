@@ -5,7 +5,7 @@
 
 #include "invoke/engine/guest/calls.h"
 #include "invoke/engine/guest/sys.h"
-#include "invoke/engine/rewrite/decode.h"
+#include "invoke/engine/rewrite/x86_64/decode.h"
 
 #define SYSCALL_BYTES 2
 #define JUMP_BYTES 5
