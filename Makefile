@@ -175,7 +175,7 @@ LOADER_BASE    ?= 0x60000000
 LOADER_SHARED  := $(wildcard $(shell sed 's,/ARCH/,/$(ARCH)/,' $(LOADER)/sources.txt))
 LOADER_SOURCES := $(call sources,$(LOADER),c S) $(LOADER_SHARED)
 LOADER_OBJECTS := $(call objects,loader,$(LOADER_SOURCES)) $(if $(filter x86_64,$(ARCH)),$(ZYDIS_SRC:%=$(B)/obj/loader/zydis/%.o))
-LOADER_CFLAGS  := $(COMMON) -DSCAR_LOADER=1 -O2 -g1 -ffile-prefix-map=$(CURDIR)=. -ffreestanding -fno-stack-protector -fno-pic -fno-pie \
+LOADER_CFLAGS  := $(COMMON) $(ARCH_CFLAGS.$(ARCH)) -DSCAR_LOADER=1 -O2 -g1 -ffile-prefix-map=$(CURDIR)=. -ffreestanding -fno-stack-protector -fno-pic -fno-pie \
                   -mgeneral-regs-only -fno-tree-loop-distribute-patterns -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections \
                   -U_FORTIFY_SOURCE $(ZYDIS_DEF)
 $(eval $(call note_flags,loader,$(GCC) $(LOADER_CFLAGS)))

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "invoke/engine/rewrite/loader/handle.h"
 
-#include <asm/prctl.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/mman.h>
@@ -144,48 +143,13 @@ long scar_call_memory(struct scar_regs *r)
 
 /* ---- threads and programs --------------------------------------------------------------- */
 
-static struct scar_thread *block_for_child(uint64_t flags)
-{
-	struct scar_thread *self = scar_thread_self(), *child = self->spare;
-
-	/* The last vfork child is gone, or this thread would not run; its block is free again. */
-	if (child)
-		self->spare = NULL;
-	else
-		child = scar_thread_create();
-	if (!child)
-		return NULL;
-	child->pid = flags & CLONE_THREAD ? (int)scar_sys(__NR_getpid) : 0;
-	child->top = (char *)child;
-	child->spare = NULL;
-	if (flags & CLONE_VFORK)
-		self->spare = child;
-	return child;
-}
-
-/* A child in our memory with a stack of its own needs a block of its own. */
-static long clone_on(const struct scar_regs *r, uint64_t flags, uint64_t stack)
-{
-	const struct scar_site_record *record = (const struct scar_site_record *)r->resume;
-	struct scar_thread *child;
-
-	if (!(flags & CLONE_VM) || !stack)
-		return SCAR_PASS;
-	child = block_for_child(flags);
-	if (!child)
-		return -ENOMEM;
-	((uint64_t *)stack)[-1] = (uint64_t)(uintptr_t)child;
-	((uint64_t *)stack)[-2] = (uint64_t)((intptr_t)record + record->after);
-	return SCAR_CLONE;
-}
-
 static long clone3(const struct scar_regs *r)
 {
 	const struct clone_args *args = (const struct clone_args *)r->arg[0];
 
 	if (scar_is_bad_pointer(args) || r->arg[1] < CLONE_ARGS_SIZE_VER0)
 		return SCAR_PASS;
-	return clone_on(r, args->flags, args->stack ? args->stack + args->stack_size : 0);
+	return scar_thread_clone(r, args->flags, args->stack ? args->stack + args->stack_size : 0);
 }
 
 extern void scar_unmap_and_exit(void *block, unsigned long size, long status)
@@ -194,15 +158,15 @@ extern void scar_unmap_and_exit(void *block, unsigned long size, long status)
 static long thread_exit(const struct scar_regs *r)
 {
 	struct scar_thread *self = scar_thread_self();
+	struct scar_thread_memory memory;
 	uint64_t all = ~0ull;
 
 	/* A vfork child runs on its parent's block: not the process that the block was made in. */
 	if (self->is_main || self->pid != (int)scar_sys(__NR_getpid))
 		return SCAR_PASS;
-	if (self->spare)
-		scar_thread_free(self->spare);
 	scar_sys(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, &all, NULL, sizeof(all));
-	scar_unmap_and_exit(self->low, SCAR_THREAD_STACK + 4096, r->arg[0]);
+	memory = scar_thread_retire(self);
+	scar_unmap_and_exit(memory.start, memory.size, r->arg[0]);
 }
 
 /* What Lambda refuses, though it does nothing that matters, succeeds. */
@@ -257,12 +221,12 @@ long scar_call_process(struct scar_regs *r)
 			return -EFAULT;
 		return scar_exec((int)r->arg[0], (const char *)r->arg[1], (char *const *)r->arg[2],
 				 (char *const *)r->arg[3], (int)r->arg[4], NULL);
-	case __NR_clone: return clone_on(r, (uint64_t)r->arg[0], (uint64_t)r->arg[1]);
+	case __NR_clone: return scar_thread_clone(r, (uint64_t)r->arg[0], (uint64_t)r->arg[1]);
 	case SCAR_NR_clone3: return clone3(r);
 	case __NR_exit: return thread_exit(r);
 	case __NR_arch_prctl:
 		/* %gs is how we find the thread; 64-bit programs leave it alone. */
-		return r->arg[0] == ARCH_SET_GS ? -EPERM : SCAR_PASS;
+		return r->arg[0] == 0x1001 /* ARCH_SET_GS */ ? -EPERM : SCAR_PASS;
 	default: return process_control(r);
 	}
 }

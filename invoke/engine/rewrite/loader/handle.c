@@ -341,6 +341,7 @@ void scar_handle(struct scar_regs *regs)
 	enum scar_call_kind kind = nr < SCAR_CALLS_MAX ? scar_call_kinds[nr] : SCAR_CALL_ENOSYS;
 	long ret = -ENOSYS;
 
+	scar_thread_adopt(thread, regs->sp);
 	if (regs->saved_top != (uint64_t)thread)
 		drop_dead_frames(regs, thread);
 	thread->frame = &frame;
@@ -364,5 +365,5 @@ void scar_handle(struct scar_regs *regs)
 	else
 		regs->resume += (uint64_t)(int64_t)record->after;
 	if (ret != SCAR_PASS && ret != SCAR_CLONE)
-		regs->nr = ret;
+		scar_arch_set_result(regs, ret);
 }

@@ -10,6 +10,7 @@
 #include "invoke/engine/guest/calls.h"
 #include "invoke/engine/guest/sys.h"
 #include "invoke/engine/guest/text.h"
+#include "invoke/engine/rewrite/layout.h"
 #include "invoke/engine/rewrite/loader/loader.h"
 
 #define IMAGE_MAGIC 0x3430546743616353ull
@@ -17,9 +18,6 @@
 #define PAGE_OF(offset) ((uint32_t)((offset) / PAGE))
 /* Runs this close are one: a mapping costs more than an unpatched page or two. */
 #define RUN_GAP 8
-/* Libraries lie high and close together, so look below them; fixed programs lie low. */
-#define DELTA_MOVABLE (-0x20000000ll)
-#define DELTA_FIXED 0x38000000ll
 
 extern const uint64_t scar_enter_slot, scar_child_slot;
 
@@ -105,7 +103,7 @@ static bool collect_runs(struct scar_image *image, struct scar_image_segment *se
 	segment->first_run = image->run_count;
 	for (uint32_t i = 0; i < segment->site_count; i++) {
 		const struct scar_site *s = &sites[segment->first_site + i];
-		uint32_t low = s->offset - s->before, high = s->offset + 2u + s->after;
+		uint32_t low = s->offset - s->before, high = s->offset + SCAR_CALL_BYTES + s->after;
 
 		if (s->tactic == SCAR_TACTIC_HOP) {
 			uint32_t hop = (uint32_t)((int64_t)s->offset + 2 + s->hop);
@@ -191,7 +189,7 @@ static void describe(struct scar_image *image, const struct scar_scan *scan, boo
 		image->segments[i] = (struct scar_image_segment){
 			.offset = from->offset & ~(uint64_t)(PAGE - 1),
 			.size = from->size + from->offset % PAGE,
-			.delta = movable ? DELTA_MOVABLE : DELTA_FIXED,
+			.delta = movable ? SCAR_DELTA_MOVABLE : SCAR_DELTA_FIXED,
 			.first_site = from->first_site,
 			.site_count = from->site_count,
 		};

@@ -17,6 +17,7 @@
 #include "invoke/engine/guest/config.h"
 #include "invoke/engine/guest/path.h"
 #include "invoke/engine/rewrite/handover.h"
+#include "invoke/engine/rewrite/loader/arch.h"
 #include "invoke/engine/rewrite/patch.h"
 
 /** The guest's registers at a system call, as entry.S saves them. */
@@ -58,7 +59,7 @@ void scar_lock_release(struct scar_lock *lock);
 /** True if a guest pointer is certainly no memory: what the kernel answers with EFAULT. */
 static inline bool scar_is_bad_pointer(const void *pointer)
 {
-	return (uintptr_t)pointer < 4096 || (uintptr_t)pointer >> 47;
+	return (uintptr_t)pointer < 4096 || (uintptr_t)pointer >> SCAR_ADDRESS_BITS;
 }
 
 /** The root's descriptor was closed by the guest: opens it again. @return 0 or -errno */

@@ -23,7 +23,7 @@ uint8_t scar_has_fsgsbase;
 
 /* The first thread's block: entry.S starts on its stack. */
 extern char scar_main_block[];
-char scar_main_block[SCAR_THREAD_STACK + 4096] __attribute__((aligned(4096)));
+char scar_main_block[SCAR_THREAD_STACK + 4096] __attribute__((aligned(SCAR_THREAD_ALIGN)));
 
 /* What trampolines jump through. */
 extern void scar_enter(void), scar_child(void);
@@ -386,13 +386,11 @@ struct scar_entry scar_loader_main(uint64_t *stack)
 	bool first;
 
 	scar_has_fsgsbase = auxv_value(&s, 26 /* AT_HWCAP2 */) & HWCAP2_FSGSBASE;
-	*thread = (struct scar_thread){
-		.self = thread, .top = (char *)thread, .low = scar_main_block, .is_main = true};
-	scar_thread_install(thread, scar_has_fsgsbase);
+	scar_thread_start(thread, scar_main_block);
 	first = take_state(&s);
 	if (scar_loader.guest.flags & SCAR_GUEST_NO_FSGSBASE) {
 		scar_has_fsgsbase = false;
-		scar_thread_install(thread, false);
+		scar_thread_start(thread, scar_main_block);
 	}
 	init_state();
 	/* We are on this stack: what execve and signals use must lie below. */

@@ -7,6 +7,7 @@
 #include <ucontext.h>
 
 #include "invoke/engine/guest/sys.h"
+#include "invoke/engine/rewrite/loader/arch.h"
 #include "invoke/engine/rewrite/loader/loader.h"
 #include "invoke/engine/rewrite/loader/text.h"
 
@@ -32,12 +33,12 @@ static void set_action(int sig, const struct action *action)
 
 static void on_sigill(int sig, siginfo_t *info, ucontext_t *context)
 {
-	greg_t *ip = &context->uc_mcontext.gregs[REG_RIP];
-	uint64_t trampoline = scar_text_trap((uint64_t)*ip);
+	uint64_t *pc = scar_arch_context_pc(context);
+	uint64_t trampoline = scar_text_trap(*pc);
 	struct action action = guest_action;
 
 	if (trampoline) {
-		*ip = (greg_t)trampoline;
+		*pc = trampoline;
 		return;
 	}
 	if (action.handler == (uint64_t)(uintptr_t)SIG_DFL ||

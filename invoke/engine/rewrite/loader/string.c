@@ -5,12 +5,12 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "invoke/engine/rewrite/loader/arch.h"
+
 void *memcpy(void *restrict to, const void *restrict from, size_t len)
 {
-	void *start = to;
-
-	__asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(len) : : "memory");
-	return start;
+	scar_arch_copy(to, from, len);
+	return to;
 }
 
 void *memmove(void *to, const void *from, size_t len)
@@ -27,10 +27,8 @@ void *memmove(void *to, const void *from, size_t len)
 
 void *memset(void *to, int byte, size_t len)
 {
-	void *start = to;
-
-	__asm__ volatile("rep stosb" : "+D"(to), "+c"(len) : "a"(byte) : "memory");
-	return start;
+	scar_arch_fill(to, byte, len);
+	return to;
 }
 
 int memcmp(const void *a, const void *b, size_t len)

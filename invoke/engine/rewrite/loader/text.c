@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "invoke/engine/guest/sys.h"
+#include "invoke/engine/rewrite/layout.h"
 #include "invoke/engine/rewrite/loader/image.h"
 #include "invoke/engine/rewrite/loader/loader.h"
 #include "invoke/engine/rewrite/loader/signal.h"
@@ -13,9 +14,6 @@
 #define PAGE 4096u
 #define TEXTS_MAX 512
 #define TRAPS_MAX 4096
-/* Where trampolines are tried when text is patched in memory, in steps from the text. */
-#define ARENA_STEP 0x1000000ll
-#define ARENA_TRIES 100
 
 /* One patched mapping and its trampolines. */
 struct text {
@@ -116,9 +114,10 @@ static int map_image(int fd, const struct scar_image_segment *s, uint64_t start,
 /* Free memory for trampolines within reach of [low, high). */
 static uint8_t *map_near(uint64_t low, uint64_t high, uint64_t size)
 {
-	for (int64_t i = 1; i <= ARENA_TRIES; i++) {
-		uint64_t below = (low - (uint64_t)(i * ARENA_STEP) - size) & ~(uint64_t)(PAGE - 1);
-		uint64_t above = (high + (uint64_t)(i * ARENA_STEP)) & ~(uint64_t)(PAGE - 1);
+	for (int64_t i = 1; i <= SCAR_ARENA_TRIES; i++) {
+		uint64_t below = (low - (uint64_t)(i * SCAR_ARENA_STEP) - size) &
+				 ~(uint64_t)(PAGE - 1);
+		uint64_t above = (high + (uint64_t)(i * SCAR_ARENA_STEP)) & ~(uint64_t)(PAGE - 1);
 		uint64_t at = below < low && below > 0x10000 ? below : above;
 		long got = scar_sys(__NR_mmap, at, size, PROT_READ | PROT_WRITE,
 				    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
@@ -150,7 +149,7 @@ static int patch_memory(const struct scar_site *sites, uint32_t count, uint64_t 
 		uint64_t addr = text_zero + s->offset;
 		size_t n;
 
-		if (addr - s->before < low || addr + 2 + s->after > high)
+		if (addr - s->before < low || addr + SCAR_CALL_BYTES + s->after > high)
 			continue;
 		n = scar_patch_site(&abi, s, (uint8_t *)addr, addr, trampolines + used,
 				    (uint64_t)trampolines + used);
@@ -163,6 +162,8 @@ static int patch_memory(const struct scar_site *sites, uint32_t count, uint64_t 
 		}
 		used += n;
 	}
+	__builtin___clear_cache((char *)trampolines, (char *)trampolines + used);
+	__builtin___clear_cache((char *)low, (char *)high);
 	if (ret == 0)
 		ret = scar_sys(__NR_mprotect, trampolines, size, PROT_READ | PROT_EXEC);
 	if (ret == 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file thread.h
- * What the handler keeps for each thread of the guest, found through %gs.
+ * What the handler keeps for each thread of the guest; how it is found is the architecture's.
  *
  * One mapping: the stack the handler runs on, and this struct on top of it. A signal handler
  * of the guest may interrupt ours; its own system calls then continue below on the same stack.
@@ -13,16 +13,20 @@
 #define SCAR_THREAD_SELF 0
 #define SCAR_THREAD_TOP 8
 #define SCAR_THREAD_LOW 16
+#define SCAR_THREAD_REGION 24
 /** What one call of the handler may use of the stack, its register frame included. */
 #define SCAR_HANDLER_FRAME 65536
+#define SCAR_HANDLER_DEPTH 5
+#define SCAR_THREAD_STACK (SCAR_HANDLER_FRAME * SCAR_HANDLER_DEPTH)
+/** Entries in the table of threads, where the block is found by the thread's number. */
+#define SCAR_THREADS_MAX 4096
+
+#include "invoke/engine/rewrite/loader/arch.h"
 
 #ifndef __ASSEMBLER__
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#define SCAR_HANDLER_DEPTH 5
-#define SCAR_THREAD_STACK (SCAR_HANDLER_FRAME * SCAR_HANDLER_DEPTH)
 
 struct scar_regs;
 
@@ -33,31 +37,51 @@ struct scar_frame {
 	int held[2]; /**< descriptors to close when the call is over, or -1 */
 };
 
+/** The child of vfork was given a stack of its own. */
+#define SCAR_VFORK_ON_STACK UINT64_MAX
+
 struct scar_thread {
 	struct scar_thread *self;
 	char *top; /**< where the next call of the handler starts, above all frames in use */
 	char *low;
+	char *region; /**< the mapping that the block is in */
 	struct scar_thread
 		*spare; /**< of a finished vfork child; this thread's next child takes it */
 	/** The innermost call; means something only while the thread is inside the handler. */
 	struct scar_frame *frame;
-	int pid;      /**< process it was made in */
-	bool is_main; /**< the first thread of a program: not freed at its end */
+	/** aarch64: where this thread calls vfork(2) from, or SCAR_VFORK_ON_STACK, or 0. */
+	uint64_t vfork_from;
+	uint64_t thread_pointer; /**< aarch64: shared with a child of vfork */
+	int pid;                 /**< process it was made in */
+	bool is_main;            /**< the first thread of a program: not freed at its end */
 };
 
-/** A new block. NULL if out of memory. */
-struct scar_thread *scar_thread_create(void);
-void scar_thread_free(struct scar_thread *thread);
+/** A block that the loader was linked with becomes the first thread's. */
+void scar_thread_start(struct scar_thread *thread, char *block);
 
-/** Makes `thread` the calling thread's. */
-void scar_thread_install(struct scar_thread *thread, bool has_fsgsbase);
+/**
+ * At the begin of each call, which came with the stack pointer at `stack`: a block that scar_enter
+ * has just made is entered where it is found.
+ */
+void scar_thread_adopt(struct scar_thread *thread, uint64_t stack);
+
+/**
+ * The calling thread is about to make another with these clone(2) flags, which starts on `stack` if
+ * that is not 0. @return SCAR_PASS or SCAR_CLONE, or -ENOMEM
+ */
+long scar_thread_clone(const struct scar_regs *regs, uint64_t flags, uint64_t stack);
+
+struct scar_thread_memory {
+	void *start;
+	unsigned long size;
+};
+
+/** The calling thread is about to end: forgets its block. @return what is then to be unmapped */
+struct scar_thread_memory scar_thread_retire(struct scar_thread *thread);
 
 static inline struct scar_thread *scar_thread_self(void)
 {
-	struct scar_thread *self;
-
-	__asm__("mov %%gs:0,%0" : "=r"(self));
-	return self;
+	return scar_arch_thread();
 }
 #endif
 #endif
