@@ -46,6 +46,8 @@ const uint8_t scar_call_kinds[SCAR_CALLS_MAX] = {
 	[__NR_uselib] = ENOSYS_,
 	[__NR_dup2] = OWN,
 	[__NR_arch_prctl] = OWN,
+	/* Frees what the handler keeps for the thread; elsewhere there may be no stack left for that. */
+	[__NR_exit] = OWN,
 #endif
 	/* Files by name. */
 	[__NR_openat] = OWN,
@@ -91,7 +93,6 @@ const uint8_t scar_call_kinds[SCAR_CALLS_MAX] = {
 	[__NR_execveat] = OWN,
 	[__NR_clone] = OWN,
 	[SCAR_NR_clone3] = OWN,
-	[__NR_exit] = OWN,
 	[__NR_mmap] = OWN,
 	[__NR_munmap] = OWN,
 	[__NR_mremap] = OWN,

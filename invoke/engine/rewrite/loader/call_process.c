@@ -152,23 +152,6 @@ static long clone3(const struct scar_regs *r)
 	return scar_thread_clone(r, args->flags, args->stack ? args->stack + args->stack_size : 0);
 }
 
-extern void scar_unmap_and_exit(void *block, unsigned long size, long status)
-	__attribute__((noreturn));
-
-static long thread_exit(const struct scar_regs *r)
-{
-	struct scar_thread *self = scar_thread_self();
-	struct scar_thread_memory memory;
-	uint64_t all = ~0ull;
-
-	/* A vfork child runs on its parent's block: not the process that the block was made in. */
-	if (self->is_main || self->pid != (int)scar_sys(__NR_getpid))
-		return SCAR_PASS;
-	scar_sys(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, &all, NULL, sizeof(all));
-	memory = scar_thread_retire(self);
-	scar_unmap_and_exit(memory.start, memory.size, r->arg[0]);
-}
-
 /* What Lambda refuses, though it does nothing that matters, succeeds. */
 static long process_control(const struct scar_regs *r)
 {
@@ -223,7 +206,7 @@ long scar_call_process(struct scar_regs *r)
 				 (char *const *)r->arg[3], (int)r->arg[4], NULL);
 	case __NR_clone: return scar_thread_clone(r, (uint64_t)r->arg[0], (uint64_t)r->arg[1]);
 	case SCAR_NR_clone3: return clone3(r);
-	case __NR_exit: return thread_exit(r);
+	case __NR_exit: return scar_thread_exit(r);
 	case __NR_arch_prctl:
 		/* %gs is how we find the thread; 64-bit programs leave it alone. */
 		return r->arg[0] == 0x1001 /* ARCH_SET_GS */ ? -EPERM : SCAR_PASS;

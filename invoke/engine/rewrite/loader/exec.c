@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/mman.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "invoke/engine/guest/elf.h"
 #include "invoke/engine/guest/shebang.h"
@@ -35,9 +36,21 @@ struct exec {
 	int kept_fd; /* a close-on-exec descriptor that is the program, kept open, or -1 */
 };
 
+/* What kernels before 6.9 need: they look for the arguments before they open the program. */
+static long check_program(const struct scar_where *where, int fd)
+{
+	struct stat st;
+	long ret = scar_sys(__NR_fstat, fd, &st);
+
+	if (ret == 0 && !S_ISREG(st.st_mode))
+		return -EACCES;
+	return ret ? ret : scar_sys(__NR_faccessat, where->dir_fd, where->path, 1 /* X_OK */);
+}
+
 /*
  * Opens what `where` leads to, if it may be executed. The kernel itself judges that (permissions,
- * kind of file, ETXTBSY), as it opens a program before it finds that there are no arguments to read.
+ * kind of file, ETXTBSY) where it opens a program before it finds that there are no arguments to
+ * read; elsewhere only ETXTBSY remains unseen.
  */
 static long open_program(struct exec *x)
 {
@@ -47,9 +60,15 @@ static long open_program(struct exec *x)
 		return ret;
 	fd = scar_sys(__NR_openat, x->where.dir_fd, x->where.path,
 		      O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
-	if (fd < 0)
+	if (fd < 0) {
 		x->reason = fd == -EACCES ? "not readable" : "";
-	return fd;
+		return fd;
+	}
+	ret = check_program(&x->where, (int)fd);
+	if (ret == 0)
+		return fd;
+	scar_sys(__NR_close, fd);
+	return ret;
 }
 
 /* An ELF program: it and its interpreter must be for this machine. */

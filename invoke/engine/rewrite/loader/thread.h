@@ -53,7 +53,7 @@ struct scar_thread {
 	uint64_t vfork_from;
 	uint64_t thread_pointer; /**< aarch64: shared with a child of vfork */
 	int pid;                 /**< process it was made in */
-	bool is_main;            /**< the first thread of a program: not freed at its end */
+	bool is_kept; /**< the first thread's, or a vfork child's: stays when the thread ends */
 };
 
 /** A block that the loader was linked with becomes the first thread's. */
@@ -71,13 +71,8 @@ void scar_thread_adopt(struct scar_thread *thread, uint64_t stack);
  */
 long scar_thread_clone(const struct scar_regs *regs, uint64_t flags, uint64_t stack);
 
-struct scar_thread_memory {
-	void *start;
-	unsigned long size;
-};
-
-/** The calling thread is about to end: forgets its block. @return what is then to be unmapped */
-struct scar_thread_memory scar_thread_retire(struct scar_thread *thread);
+/** exit(2). @return SCAR_PASS if the block stays, else it does not return */
+long scar_thread_exit(const struct scar_regs *regs);
 
 static inline struct scar_thread *scar_thread_self(void)
 {

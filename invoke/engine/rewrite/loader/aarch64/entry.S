@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "invoke/engine/rewrite/loader/thread.h"
 
-#define NR_exit 93
 #define NR_gettid 178
 #define NR_rt_sigreturn 139
-#define NR_munmap 215
 #define NR_mmap 222
 
 /* struct scar_regs, then what the guest keeps across a system call and C does not. */
@@ -142,17 +140,6 @@ scar_enter:
 	.globl scar_child
 scar_child:
 	brk	#2
-
-/* Frees the block it runs on and ends the thread: x0 block, x1 size, x2 status. */
-	.globl scar_unmap_and_exit
-scar_unmap_and_exit:
-	mov	x19, x2
-	mov	x8, #NR_munmap
-	svc	#0
-	mov	x0, x19
-	mov	x8, #NR_exit
-	svc	#0
-	brk	#3
 
 	.globl scar_signal_return
 scar_signal_return:

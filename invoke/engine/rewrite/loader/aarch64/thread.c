@@ -13,6 +13,8 @@
 #define GONE (-1)
 /* A vfork child that shares its parent's stack is not far from where the parent called. */
 #define NEAR 65536u
+/* Threads that a new one looks at. */
+#define RECLAIM 8
 
 _Static_assert(offsetof(struct scar_thread, self) == SCAR_THREAD_SELF, "thread.h");
 _Static_assert(offsetof(struct scar_thread, top) == SCAR_THREAD_TOP, "thread.h");
@@ -87,8 +89,37 @@ static void leave_to_parent(struct scar_thread *thread, uint64_t stack)
 			return;
 		parent = t;
 	}
-	if (parent && !parent->spare)
-		parent->spare = thread;
+	if (!parent || parent->spare)
+		return;
+	parent->spare = thread;
+	thread->is_kept = true;
+}
+
+static void discard(struct scar_thread *thread)
+{
+	for (unsigned i = 0; i < SCAR_THREADS_MAX; i++)
+		if (scar_threads[i].tid > 0 && scar_threads[i].thread == thread)
+			__atomic_store_n(&scar_threads[i].tid, GONE, __ATOMIC_RELEASE);
+	scar_sys(__NR_munmap, thread->region, REGION_BYTES);
+}
+
+/* Threads end without a word. Each new one looks at some of the others, so that all are seen in time. */
+static void reclaim(int pid)
+{
+	static unsigned next;
+
+	for (unsigned looked = 0, i = 0; looked < RECLAIM && i < SCAR_THREADS_MAX; i++) {
+		struct slot *slot = &scar_threads[next++ % SCAR_THREADS_MAX];
+		struct scar_thread *thread = slot->thread;
+
+		if (slot->tid <= 0 || thread->is_kept || thread->pid != pid)
+			continue;
+		looked++;
+		if (scar_sys(__NR_tgkill, pid, slot->tid, 0) != -ESRCH)
+			continue;
+		slot->tid = GONE;
+		scar_sys(__NR_munmap, thread->region, REGION_BYTES);
+	}
 }
 
 void scar_thread_start(struct scar_thread *thread, char *block)
@@ -98,7 +129,7 @@ void scar_thread_start(struct scar_thread *thread, char *block)
 				       .low = block,
 				       .region = block,
 				       .pid = (int)scar_sys(__NR_getpid),
-				       .is_main = true};
+				       .is_kept = true};
 	if (!find((int)scar_sys(__NR_gettid)))
 		insert((int)scar_sys(__NR_gettid), thread);
 }
@@ -118,18 +149,12 @@ void scar_thread_adopt(struct scar_thread *thread, uint64_t stack)
 	tid = (int)scar_sys(__NR_gettid);
 	thread->pid = (int)scar_sys(__NR_getpid);
 	thread->thread_pointer = thread_pointer();
+	reclaim(thread->pid);
 	if (!find(tid))
 		insert(tid, thread);
 	leave_to_parent(thread, stack);
 	scar_lock_release(&lock);
 	scar_sys(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, &old, NULL, sizeof(old));
-}
-
-static void forget(const struct scar_thread *thread)
-{
-	for (unsigned i = 0; i < SCAR_THREADS_MAX; i++)
-		if (scar_threads[i].tid > 0 && scar_threads[i].thread == thread)
-			__atomic_store_n(&scar_threads[i].tid, GONE, __ATOMIC_RELEASE);
 }
 
 /* The child starts where the guest's instruction leaves off, and gets its block at its first call. */
@@ -139,8 +164,7 @@ long scar_thread_clone(const struct scar_regs *r, uint64_t flags, uint64_t stack
 
 	/* The last vfork child has left our memory, or this thread would not run. */
 	if (self->spare) {
-		forget(self->spare);
-		scar_sys(__NR_munmap, self->spare->region, REGION_BYTES);
+		discard(self->spare);
 		self->spare = NULL;
 	}
 	if ((flags & CLONE_VM) && (flags & CLONE_VFORK)) {
@@ -150,12 +174,9 @@ long scar_thread_clone(const struct scar_regs *r, uint64_t flags, uint64_t stack
 	return SCAR_PASS;
 }
 
-struct scar_thread_memory scar_thread_retire(struct scar_thread *thread)
+/* Not called: the guest may have unmapped its stack before, so such sites are left alone. */
+long scar_thread_exit(const struct scar_regs *r)
 {
-	if (thread->spare) {
-		forget(thread->spare);
-		scar_sys(__NR_munmap, thread->spare->region, REGION_BYTES);
-	}
-	forget(thread);
-	return (struct scar_thread_memory){thread->region, REGION_BYTES};
+	(void)r;
+	return SCAR_PASS;
 }

@@ -37,7 +37,7 @@ void scar_thread_start(struct scar_thread *thread, char *block)
 				       .top = (char *)thread,
 				       .low = block,
 				       .region = block,
-				       .is_main = true};
+				       .is_kept = true};
 	if (scar_has_fsgsbase)
 		__asm__ volatile("wrgsbase %0" : : "r"(thread));
 	else
@@ -85,9 +85,19 @@ long scar_thread_clone(const struct scar_regs *r, uint64_t flags, uint64_t stack
 	return SCAR_CLONE;
 }
 
-struct scar_thread_memory scar_thread_retire(struct scar_thread *thread)
+extern void scar_unmap_and_exit(void *block, unsigned long size, long status)
+	__attribute__((noreturn));
+
+long scar_thread_exit(const struct scar_regs *r)
 {
-	if (thread->spare)
-		scar_sys(__NR_munmap, thread->spare->region, BLOCK_BYTES);
-	return (struct scar_thread_memory){thread->region, BLOCK_BYTES};
+	struct scar_thread *self = scar_thread_self();
+	uint64_t all = ~0ull;
+
+	/* A vfork child runs on its parent's block: not the process that the block was made in. */
+	if (self->is_kept || self->pid != (int)scar_sys(__NR_getpid))
+		return SCAR_PASS;
+	if (self->spare)
+		scar_sys(__NR_munmap, self->spare->region, BLOCK_BYTES);
+	scar_sys(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, &all, NULL, sizeof(all));
+	scar_unmap_and_exit(self->region, BLOCK_BYTES, r->arg[0]);
 }
