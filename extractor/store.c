@@ -12,6 +12,7 @@
 #include "extractor/store_internal.h"
 #include "extractor/unpack.h"
 #include "registry/manifest.h"
+#include "runtime/base/baseline.h"
 #include "runtime/base/cleanup.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
@@ -27,6 +28,7 @@ struct entry {
 	int fd; /* rootfs/<chain>, with the lock on it */
 	char *rootfs_path;
 	char *owners_path;
+	char *undo_dir;
 };
 
 /* ---- open and close ---- */
@@ -112,10 +114,15 @@ static int fill_paths(const struct scar_store *store, const char *name, struct e
 	if (asprintf(&entry->owners_path, "%s/" SCAR_STORE_ROOTFS "/%s/" SCAR_STORE_OWNERS,
 		     store->path, name) < 0)
 		entry->owners_path = NULL;
-	if (!entry->rootfs_path || !entry->owners_path)
+	if (!store->options.keep_changes &&
+	    asprintf(&entry->undo_dir, "%s/" SCAR_STORE_ROOTFS "/%s", store->path, name) < 0)
+		entry->undo_dir = NULL;
+	if (!entry->rootfs_path || !entry->owners_path ||
+	    (!store->options.keep_changes && !entry->undo_dir))
 		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory for a path");
 	entry->shown.rootfs_path = entry->rootfs_path;
 	entry->shown.owners_path = entry->owners_path;
+	entry->shown.undo_dir = entry->undo_dir;
 	return 0;
 }
 
@@ -132,7 +139,8 @@ static int make_entry(const struct scar_store *store, const char *name, int fd,
 	}
 	entry->fd = fd;
 	entry->shown.rootfs_fd = -1;
-	if (scar_store_meta_read(fd, &meta, err) < 0 || fill_paths(store, name, entry, err) < 0 ||
+	if ((store->options.keep_changes && scar_store_note_untracked(fd, err) < 0) ||
+	    scar_store_meta_read(fd, &meta, err) < 0 || fill_paths(store, name, entry, err) < 0 ||
 	    scar_fs_open_dir(fd, SCAR_STORE_FS, false, &entry->shown.rootfs_fd, err) < 0) {
 		scar_store_put(&entry->shown);
 		return -1;
@@ -152,10 +160,13 @@ void scar_store_put(struct scar_store_entry *entry)
 
 	if (!whole)
 		return;
+	if (whole->undo_dir)
+		scar_store_leave(whole->fd);
 	scar_cleanup_fd(&whole->shown.rootfs_fd);
 	scar_cleanup_fd(&whole->fd);
 	free(whole->rootfs_path);
 	free(whole->owners_path);
+	free(whole->undo_dir);
 	free(whole);
 }
 
@@ -168,7 +179,7 @@ static int open_finished(const struct scar_store *store, const char *name, int *
 	if (fd < 0)
 		return errno == ENOENT ? 0
 				       : scar_err_errno(err, errno, "cannot open image %s", name);
-	if (scar_store_lock_wait(store, fd, SCAR_STORE_SHARED, err) < 0)
+	if (scar_store_enter(store, fd, err) < 0)
 		return -1;
 	/* Evicted between open and lock. */
 	if (!scar_store_is_still(fd, store->rootfs_fd, name))
@@ -184,15 +195,17 @@ static int get_cached(const struct scar_store *store, const char *name,
 	int fd = -1, got;
 
 	got = open_finished(store, name, &fd, err);
-	if (got <= 0)
-		return got;
-	if (make_entry(store, name, fd, ret_entry, err) == 0) {
+	if (got == 1 && make_entry(store, name, fd, ret_entry, err) == 0) {
 		(*ret_entry)->was_cached = true;
 		return 1;
 	}
-	if (err->kind != SCAR_ERR_NOT_FOUND && err->errnum != ENOENT)
+	if (got == 0)
+		return 0;
+	if (err->kind != SCAR_ERR_NOT_FOUND && err->kind != SCAR_ERR_INTEGRITY &&
+	    err->errnum != ENOENT)
 		return -1;
-	/* Of another version, or somebody removed a part: away with it. */
+	/* Of another version, changed for good, or somebody removed a part: away with it. */
+	scar_debug("removing image %s: %s", name, err->msg);
 	got = scar_store_discard(store, name, err);
 	if (got == 0)
 		return scar_err_set(err, SCAR_ERR_UNAVAILABLE,
@@ -275,6 +288,8 @@ static int unpack_once(struct pull *pull, struct scar_err *err)
 	    scar_unpack_image(pull->image, &options, pull->fd, SCAR_STORE_FS, SCAR_STORE_OWNERS,
 			      &result, err) < 0)
 		return -1;
+	if (scar_store_begin_baseline(pull->fd, err) < 0)
+		return -1;
 	meta = (struct scar_store_meta){result.pulled_bytes, result.unpacked_bytes};
 	return scar_store_meta_write(pull->fd, &meta, err);
 }
@@ -283,6 +298,9 @@ static int empty_tmp(struct pull *pull, struct scar_err *err)
 {
 	if (scar_fs_remove_tree(pull->fd, SCAR_STORE_FS, err) < 0 ||
 	    scar_fs_remove_tree(pull->fd, SCAR_STORE_OWNERS, err) < 0)
+		return -1;
+	if (scar_fs_remove_tree(pull->fd, SCAR_BASELINE_FILE, err) < 0 ||
+	    scar_fs_remove_tree(pull->fd, SCAR_BASELINE_KEEP, err) < 0)
 		return -1;
 	return scar_fs_remove_tree(pull->fd, SCAR_STORE_META, err);
 }

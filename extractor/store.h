@@ -10,12 +10,16 @@
  *     rootfs/<chain>/         a finished image; users hold flock(LOCK_SH) on the directory, its mtime is the last use
  *       fs/                   the rootfs
  *       owners                runtime/base/owners.h
+ *       baseline, keep/       runtime/base/baseline.h
  *       meta                  written last before the directory moves here from tmp/
  *
  * <chain> is the hex part of the chain ID of the image's topmost layer (OCI image-spec, config.md, "Layer ChainID"),
  * so images with the same layers share an entry. An entry appears under rootfs/ by rename(2), complete, or not at
  * all: kill -9 at any time leaves at most something below tmp/ whose lock is free, which the next open or get removes.
  * Nothing is synced to the disk: the store does not outlive the machine.
+ *
+ * What a user changes of a rootfs is put back by the last one that uses it, or, if that died, by the next before it begins.
+ * One that cannot be put back is removed and pulled again.
  *
  * When space is short, finished images that nobody uses are evicted, least recently used first.
  *
@@ -42,6 +46,7 @@ struct scar_store_options {
 	 */
 	volatile int *cancel;
 	unsigned layers_in_flight; /**< fetched at once, 1 to 8; 0: 3 */
+	bool keep_changes; /**< what users change of a rootfs stays; false: it is put back when nobody uses it */
 };
 
 /** A finished image, kept from eviction until it is put back. */
@@ -49,7 +54,9 @@ struct scar_store_entry {
 	const char *rootfs_path;
 	int rootfs_fd; /**< O_PATH, owned by the entry */
 	const char *owners_path;
-	bool was_cached;         /**< nothing was pulled */
+	const char
+		*undo_dir; /**< with the baseline (runtime/base/baseline.h); NULL: keep_changes */
+	bool was_cached;   /**< nothing was pulled */
 	uint64_t pulled_bytes;   /**< as transferred, when it was pulled */
 	uint64_t unpacked_bytes; /**< content of the regular files written */
 	int64_t pull_us;         /**< of this get; 0 if cached */

@@ -51,6 +51,19 @@ int scar_store_open_lock(const struct scar_store *store, struct scar_err *err);
 /** True if fd is still what `name` below dirfd names. */
 bool scar_store_is_still(int fd, int dirfd, const char *name);
 
+/* ---- store_changes.c ---- */
+
+/** Makes what is needed to put the finished rootfs of this entry back. */
+int scar_store_begin_baseline(int entry_fd, struct scar_err *err);
+/**
+ * Locks a finished entry shared, after putting back what earlier users changed. SCAR_ERR_INTEGRITY if that cannot be done.
+ */
+int scar_store_enter(const struct scar_store *store, int entry_fd, struct scar_err *err);
+/** Nobody watches what is changed from now on; who wants a clean rootfs later has to look at everything. */
+int scar_store_note_untracked(int entry_fd, struct scar_err *err);
+/** Puts back what was changed, unless others still use the entry: then the last of them does. */
+void scar_store_leave(int entry_fd);
+
 /* ---- store_space.c ---- */
 
 /** Removes from tmp/ what no live process holds. */

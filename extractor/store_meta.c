@@ -9,8 +9,8 @@
 #include "runtime/base/fs.h"
 
 /* A change of what an entry holds changes the number, and so retires older entries. */
-#define FORMAT "scar-rootfs 1\npulled %" PRIu64 "\nunpacked %" PRIu64 "\n"
-#define FORMAT_SCAN "scar-rootfs 1\npulled %" SCNu64 "\nunpacked %" SCNu64 "\n%n"
+#define FORMAT "scar-rootfs 2\npulled %" PRIu64 "\nunpacked %" PRIu64 "\n"
+#define FORMAT_SCAN "scar-rootfs 2\npulled %" SCNu64 "\nunpacked %" SCNu64 "\n%n"
 
 int scar_store_meta_write(int entry_fd, const struct scar_store_meta *meta, struct scar_err *err)
 {

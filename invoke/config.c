@@ -46,6 +46,8 @@ static const struct scar_setting table[] = {
 	 "File of certificate authorities; not set: that of Amazon Linux or Debian."},
 	{"SCAR_STORE_DIR", NULL, SCAR_SETTING_TEXT, AT(store_dir), "/tmp/scar", NULL, 0, 0,
 	 "Directory for unpacked images and running invocations."},
+	{"SCAR_KEEP_CHANGES", NULL, SCAR_SETTING_SWITCH, AT(keep_changes), "0", NULL, 0, 0,
+	 "What an invocation changes in the files of the image is still there at the next one of a warm function; off: the image is as it was built."},
 	{"SCAR_LOG_LEVEL", "AWS_LAMBDA_LOG_LEVEL", SCAR_SETTING_TEXT, AT(log_level_text), "INFO", NULL, 0, 0,
 	 "`TRACE`, `DEBUG`, `INFO`, `WARN`, `ERROR` or `FATAL`."},
 	{"AWS_LAMBDA_LOG_FORMAT", NULL, SCAR_SETTING_CHOICE, AT(log_format), "text", "text|json", 0, 0,

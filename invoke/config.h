@@ -58,6 +58,7 @@ struct scar_invoke_config {
 	char *ca_bundle;
 	char *engine;
 	char *store_dir;
+	bool keep_changes;
 	char *script_text;      /**< as set */
 	struct scar_buf script; /**< the script itself; empty if none */
 	int64_t response_mode;  /**< enum scar_response_choice */

@@ -137,6 +137,7 @@ static int run_plan(const struct scar_invoke *invoke, const struct scar_plan *pl
 		.bind_count = plan->bind_count,
 		.state_dir = invoke->state_dir,
 		.owners_path = rootfs->owners_path,
+		.undo_dir = rootfs->undo_dir,
 	};
 	scar_answer_auto struct scar_answer answer;
 	const struct scar_run_options options = {

@@ -54,6 +54,7 @@ int scar_images_open(const struct scar_invoke_config *config, struct scar_images
 		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory for images");
 	images->config = config;
 	options.cancel = &images->cancel;
+	options.keep_changes = config->keep_changes;
 	if (scar_store_open(config->store_dir, &options, &images->store, err) < 0) {
 		free(images);
 		return -1;

@@ -49,6 +49,11 @@ struct scar_engine_spec {
 	/** A directory of mode 0700 for what the engine keeps: loader, index, /tmp, /dev/shm. */
 	const char *state_dir;
 	const char *owners_path; /**< remembered ownership (extractor's sidecar), or NULL */
+	/**
+	 * Directory with the baseline of the rootfs (runtime/base/baseline.h): what the program changes can be put
+	 * back afterwards. NULL: it stays.
+	 */
+	const char *undo_dir;
 };
 
 /** A started program: the leader of a session and process group of its own. */

@@ -173,8 +173,12 @@ static int start_with(struct start *s, const struct scar_engine_spec *spec,
 {
 	s->uid = geteuid();
 	s->gid = getegid();
-	if (scar_prepare(&s->prepared, spec, err) || place_mounts(s, err))
+	if (scar_prepare(&s->prepared, spec, err) || place_mounts(s, err) ||
+	    scar_prepare_undo(&s->prepared, err))
 		return -1;
+	/* The kernel does not tell what the program changes. */
+	if (s->prepared.undo.header)
+		scar_undo_untracked(&s->prepared.undo);
 	return scar_spawn(spec, in_child, s, ret_process, err);
 }
 

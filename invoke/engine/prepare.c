@@ -55,12 +55,72 @@ static struct scar_guest bare_guest(const struct scar_guest *guest)
 	return bare;
 }
 
+int scar_prepare_undo(struct scar_prepared *p, struct scar_err *err)
+{
+	int ret;
+
+	if (!p->undo_dir[0] || p->undo.header)
+		return 0;
+	ret = scar_undo_open(&p->undo, p->undo_dir);
+	return ret ? scar_err_errno(err, -ret, "cannot map the list of files in %s", p->undo_dir)
+		   : 0;
+}
+
+/* The directory that a new name of the rootfs came into, and its time before. */
+struct parent {
+	int fd;
+	struct timespec times[2];
+};
+
+/*
+ * Something new comes into the rootfs: it goes with the invocation. `p` is NULL for what each start would make again: that
+ * stays, and must not show in the time of its directory.
+ */
+static int before_creation(struct scar_prepared *p, const struct scar_where *where,
+			   struct parent *ret_parent)
+{
+	const char *slash = strrchr(where->path, '/');
+	scar_free_auto char *name = NULL;
+	struct scar_err err;
+	struct stat st;
+
+	ret_parent->fd = -1;
+	if (!p) {
+		name = slash ? strndup(where->path, (size_t)(slash - where->path)) : strdup(".");
+		if (!name)
+			return -ENOMEM;
+		ret_parent->fd = openat(where->dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (ret_parent->fd >= 0 && fstat(ret_parent->fd, &st) == 0) {
+			ret_parent->times[0].tv_nsec = UTIME_OMIT;
+			ret_parent->times[1] = st.st_mtim;
+		}
+		return 0;
+	}
+	if (!p->undo_dir[0])
+		return 0;
+	if (scar_prepare_undo(p, &err))
+		return -EIO;
+	return (int)scar_undo_name(&p->undo, where->dir_fd, where->path);
+}
+
+static void after_creation(struct parent *parent)
+{
+	if (parent->fd < 0)
+		return;
+	/* One of the image's time less is not worth failing for. */
+	(void)futimens(parent->fd, parent->times);
+	close(scar_steal_fd(&parent->fd));
+}
+
 /* Makes a directory of the guest and its parents; existing ones are fine. */
-static int make_guest_dir(const struct scar_guest *guest, const char *path, mode_t mode)
+static int make_guest_dir(struct scar_prepared *p, const struct scar_guest *guest, const char *path,
+			  mode_t mode)
 {
 	const struct scar_path_context ctx = {.guest = guest, .exe = "/"};
 	scar_free_auto struct scar_where *where = malloc(sizeof(*where));
 	char prefix[SCAR_GUEST_PATH_MAX];
+	struct parent parent;
+	struct stat st;
 
 	if (!where)
 		return -ENOMEM;
@@ -78,36 +138,49 @@ static int make_guest_dir(const struct scar_guest *guest, const char *path, mode
 		ret = scar_path_resolve(&ctx, AT_FDCWD, prefix, SCAR_PATH_FOLLOW, where);
 		if (ret)
 			return ret;
+		if (fstatat(where->dir_fd, where->path, &st, AT_SYMLINK_NOFOLLOW) == 0)
+			continue;
+		ret = before_creation(p, where, &parent);
+		if (ret)
+			return ret;
 		if (mkdirat(where->dir_fd, where->path, mode) && errno != EEXIST)
-			return -errno;
+			ret = -errno;
+		after_creation(&parent);
+		if (ret)
+			return ret;
 	}
 	return 0;
 }
 
 /* A place to bind over. A rootfs that cannot be written only lacks the name in its listing. */
-static void make_mount_point(const struct scar_guest *guest, const char *host, const char *path)
+static void make_mount_point(struct scar_prepared *p, const struct scar_guest *guest,
+			     const char *host, const char *path)
 {
 	const struct scar_path_context ctx = {.guest = guest, .exe = "/"};
 	scar_free_auto struct scar_where *where = malloc(sizeof(*where));
 	char parent[SCAR_GUEST_PATH_MAX];
+	struct parent parent_dir;
 	struct stat st;
 	size_t slash = (size_t)(strrchr(path, '/') - path);
 
 	if (!where || stat(host, &st) || slash >= sizeof(parent))
 		return;
 	if (S_ISDIR(st.st_mode)) {
-		(void)make_guest_dir(guest, path, 0755);
+		(void)make_guest_dir(p, guest, path, 0755);
 		return;
 	}
 	memcpy(parent, path, slash);
 	parent[slash] = '\0';
-	if (slash && make_guest_dir(guest, parent, 0755))
+	if (slash && make_guest_dir(p, guest, parent, 0755))
 		return;
-	if (scar_path_resolve(&ctx, AT_FDCWD, path, SCAR_PATH_FOLLOW, where) == 0) {
+	if (scar_path_resolve(&ctx, AT_FDCWD, path, SCAR_PATH_FOLLOW, where) == 0 &&
+	    fstatat(where->dir_fd, where->path, &st, AT_SYMLINK_NOFOLLOW) != 0 &&
+	    before_creation(p, where, &parent_dir) == 0) {
 		scar_fd_auto int fd = openat(where->dir_fd, where->path,
 					     O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644);
 
 		(void)fd;
+		after_creation(&parent_dir);
 	}
 }
 
@@ -131,6 +204,7 @@ static int add_binds(struct scar_prepared *p, const struct scar_engine_spec *spe
 		     struct scar_err *err)
 {
 	struct scar_guest bare;
+	uint32_t own;
 
 	for (size_t i = 0; i < sizeof(default_binds) / sizeof(default_binds[0]); i++) {
 		const struct default_bind *b = &default_binds[i];
@@ -146,6 +220,7 @@ static int add_binds(struct scar_prepared *p, const struct scar_engine_spec *spe
 		    add_bind(p, path, b->guest, b->flags, err))
 			return -1;
 	}
+	own = p->guest.bind_count;
 	for (size_t i = 0; i < spec->bind_count; i++) {
 		const struct scar_bind *b = &spec->binds[i];
 
@@ -154,7 +229,8 @@ static int add_binds(struct scar_prepared *p, const struct scar_engine_spec *spe
 	}
 	bare = bare_guest(&p->guest);
 	for (uint32_t i = 0; i < p->guest.bind_count; i++)
-		make_mount_point(&bare, p->guest.binds[i].host, p->guest.binds[i].guest);
+		make_mount_point(i < own ? NULL : p, &bare, p->guest.binds[i].host,
+				 p->guest.binds[i].guest);
 	return 0;
 }
 
@@ -239,7 +315,7 @@ static int set_cwd(struct scar_prepared *p, const struct scar_engine_spec *spec,
 
 	if (!where)
 		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
-	(void)make_guest_dir(&p->guest, cwd, 0755);
+	(void)make_guest_dir(p, &p->guest, cwd, 0755);
 	ret = scar_path_resolve(&ctx, AT_FDCWD, cwd, SCAR_PATH_FOLLOW, where);
 	if (ret)
 		return scar_err_errno(err, -ret, "working directory %s", cwd);
@@ -258,11 +334,15 @@ static int set_paths(struct scar_prepared *p, const struct scar_engine_spec *spe
 		return scar_err_errno(err, errno, "rootfs %s", spec->rootfs);
 	if (!realpath(spec->state_dir, p->state_dir))
 		return scar_err_errno(err, errno, "state directory %s", spec->state_dir);
-	if (strlen(p->root) >= SCAR_GUEST_ROOT_MAX || strlen(p->state_dir) >= SCAR_GUEST_ROOT_MAX)
+	if (spec->undo_dir && !realpath(spec->undo_dir, p->undo_dir))
+		return scar_err_errno(err, errno, "baseline in %s", spec->undo_dir);
+	if (strlen(p->undo_dir) >= SCAR_UNDO_DIR_MAX || strlen(p->root) >= SCAR_GUEST_ROOT_MAX ||
+	    strlen(p->state_dir) >= SCAR_GUEST_ROOT_MAX)
 		return scar_err_set(err, SCAR_ERR_LIMIT, "the path of the rootfs is too long");
 	p->guest.root = p->root;
 	p->guest.root_len = strlen(p->root);
 	p->guest.state_dir = p->state_dir;
+	p->guest.undo_dir = p->undo_dir;
 	p->guest.root_fd = open(p->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (p->guest.root_fd < 0)
 		return scar_err_errno(err, errno, "rootfs %s", p->root);
@@ -285,6 +365,7 @@ void scar_prepared_clear(struct scar_prepared *p)
 	for (size_t i = 0; i < p->host_count; i++)
 		free(p->hosts[i]);
 	p->host_count = 0;
+	scar_undo_close(&p->undo);
 	scar_cleanup_fd(&p->guest.root_fd);
 	p->guest.root_fd = -1;
 }

@@ -11,13 +11,15 @@
 
 #include "invoke/engine/engine.h"
 #include "invoke/engine/guest/config.h"
+#include "invoke/engine/guest/undo.h"
 
 struct scar_err;
 
 /** A start made ready; large, so on the heap. */
 struct scar_prepared {
 	struct scar_guest guest;
-	char root[PATH_MAX], state_dir[PATH_MAX];
+	char root[PATH_MAX], state_dir[PATH_MAX], undo_dir[PATH_MAX];
+	struct scar_undo undo;             /**< mapped when first needed: header is not NULL then */
 	char *hosts[SCAR_GUEST_BINDS_MAX]; /**< resolved host paths of the binds; owned */
 	size_t host_count;
 	char program[SCAR_GUEST_PATH_MAX]; /**< guest path of argv[0] */
@@ -28,6 +30,8 @@ struct scar_prepared {
 /** Fills *p, making directories in the state directory and the rootfs where needed. */
 int scar_prepare(struct scar_prepared *p, const struct scar_engine_spec *spec,
 		 struct scar_err *err);
+/** Maps p->undo if there is a baseline. @return 0 */
+int scar_prepare_undo(struct scar_prepared *p, struct scar_err *err);
 void scar_prepared_clear(struct scar_prepared *p);
 
 #endif

@@ -85,6 +85,8 @@ const uint8_t scar_call_kinds[SCAR_CALLS_MAX] = {
 	[__NR_llistxattr] = PATHS,
 	[__NR_removexattr] = PATHS,
 	[__NR_lremovexattr] = PATHS,
+	[__NR_fsetxattr] = OWN,
+	[__NR_fremovexattr] = OWN,
 	[__NR_inotify_add_watch] = PATHS,
 	[__NR_name_to_handle_at] = PATHS,
 

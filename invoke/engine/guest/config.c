@@ -66,6 +66,8 @@ int scar_guest_encode(const struct scar_guest *guest, char *text, size_t size)
 	memcpy(ids, &guest->ids, sizeof(ids));
 	put_bytes(&t, guest->root, guest->root_len);
 	put_bytes(&t, guest->state_dir, strlen(guest->state_dir));
+	put_bytes(&t, guest->undo_dir ? guest->undo_dir : "",
+		  guest->undo_dir ? strlen(guest->undo_dir) : 0);
 	put_number(&t, guest->flags);
 	put_number(&t, guest->host_uid);
 	put_number(&t, guest->host_gid);
@@ -172,7 +174,10 @@ int scar_guest_decode(struct scar_guest *guest, char *text)
 	if (!g.root || g.root[0] != '/' || g.root_len >= SCAR_GUEST_ROOT_MAX)
 		return -EINVAL;
 	g.state_dir = take_bytes(&at, &len);
-	if (!g.state_dir || len >= SCAR_GUEST_ROOT_MAX || !take_number(&at, &flags) ||
+	if (!g.state_dir || len >= SCAR_GUEST_ROOT_MAX)
+		return -EINVAL;
+	g.undo_dir = take_bytes(&at, &len);
+	if (!g.undo_dir || len >= SCAR_GUEST_ROOT_MAX || !take_number(&at, &flags) ||
 	    !take_number(&at, &g.host_uid) || !take_number(&at, &g.host_gid) ||
 	    !take_number(&at, &g.ledger) || !take_ids(&at, &g.ids) || !take_binds(&at, &g) ||
 	    *at != '\0')

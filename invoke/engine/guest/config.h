@@ -53,7 +53,8 @@ struct scar_guest {
 	const char *root; /**< host path of the rootfs, without a trailing slash */
 	size_t root_len;
 	const char *state_dir;
-	unsigned flags; /**< enum scar_guest_flag */
+	const char *undo_dir; /**< where the image's baseline is (undo.h); "": changes stay */
+	unsigned flags;       /**< enum scar_guest_flag */
 	struct scar_guest_ids ids;
 	uint32_t host_uid, host_gid; /**< owner of what the guest creates, shown as ids */
 	uint32_t bind_count;

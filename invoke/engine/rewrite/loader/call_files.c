@@ -13,6 +13,7 @@
 #include "invoke/engine/guest/text.h"
 #include "invoke/engine/rewrite/loader/owners.h"
 #include "invoke/engine/rewrite/loader/procfs.h"
+#include "invoke/engine/rewrite/loader/undo.h"
 
 #define AT_SYMLINK_NOFOLLOW_ 0x100
 #define AT_EMPTY_PATH_ 0x1000
@@ -52,7 +53,7 @@ static bool open_fast(int dir_fd, const char *path, const struct open_how *how, 
 
 	if (no_openat2 || (scar_loader.guest.flags & SCAR_GUEST_NO_OPENAT2) ||
 	    !scar_path_is_plain(&scar_loader.guest, path) ||
-	    (opens_for_writing(how->flags) && read_only_binds()))
+	    (opens_for_writing(how->flags) && (scar_undo_is_on() || read_only_binds())))
 		return false;
 	fast.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH;
 	if (*path == '/') {
@@ -85,14 +86,21 @@ static long open_how(int dir_fd, const char *path, struct open_how *how, bool st
 		return ret;
 	if (where.read_only && opens_for_writing(how->flags))
 		return -EROFS;
+	ret = scar_undo_opening(&where, how->flags);
+	if (ret)
+		return ret;
 	/* Of openat2(2) the guest expects that unknown flags are refused. */
 	if (strict)
 		ret = scar_sys(SCAR_NR_openat2, where.dir_fd, where.path, how, sizeof(*how));
 	else
 		ret = scar_sys(__NR_openat, where.dir_fd, where.path, how->flags, how->mode);
-	if (scar_root_was_lost(ret, &where))
-		ret = scar_sys(__NR_openat, scar_loader.guest.root_fd, where.path, how->flags,
-			       how->mode);
+	if (scar_root_was_lost(ret, &where)) {
+		where.dir_fd = scar_loader.guest.root_fd;
+		ret = scar_undo_opening(&where, how->flags);
+		if (ret == 0)
+			ret = scar_sys(__NR_openat, where.dir_fd, where.path, how->flags,
+				       how->mode);
+	}
 	if (ret >= 0 && (where.bind_flags & SCAR_BIND_PROC))
 		ret = scar_procfs_opened(ret, where.guest, how->flags);
 	return ret;
@@ -115,6 +123,7 @@ static long open_plain(int dir_fd, const char *path, long flags, long mode)
 static long open_restricted(int dir_fd, const char *path, const struct open_how *guest, long size)
 {
 	struct open_how how;
+	long ret;
 
 	if (scar_is_bad_pointer(guest) || scar_is_bad_pointer(path))
 		return -EFAULT;
@@ -123,15 +132,20 @@ static long open_restricted(int dir_fd, const char *path, const struct open_how 
 	if (size != sizeof(how))
 		return scar_sys(SCAR_NR_openat2, -1, "", guest, size);
 	how = *guest;
-	if (how.resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT))
-		return scar_sys(SCAR_NR_openat2, dir_fd, path, &how, sizeof(how));
+	if (how.resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT)) {
+		ret = scar_sys(SCAR_NR_openat2, dir_fd, path, &how, sizeof(how));
+		scar_undo_opened(ret, how.flags);
+		return ret;
+	}
 	if ((how.resolve & (RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV)) &&
 	    scar_path_is_plain(&scar_loader.guest, path)) {
 		while (*path == '/' && path[1] == '/')
 			path++;
 		how.resolve |= RESOLVE_IN_ROOT;
-		return scar_sys(SCAR_NR_openat2, *path == '/' ? scar_loader.guest.root_fd : dir_fd,
-				path, &how, sizeof(how));
+		ret = scar_sys(SCAR_NR_openat2, *path == '/' ? scar_loader.guest.root_fd : dir_fd,
+			       path, &how, sizeof(how));
+		scar_undo_opened(ret, how.flags);
+		return ret;
 	}
 	return open_how(dir_fd, path, &how, true);
 }

@@ -7,6 +7,7 @@
 
 #include "invoke/engine/guest/sys.h"
 #include "invoke/engine/rewrite/loader/owners.h"
+#include "invoke/engine/rewrite/loader/undo.h"
 
 #define AT_SYMLINK_NOFOLLOW_ 0x100
 #define AT_EMPTY_PATH_ 0x1000
@@ -204,8 +205,10 @@ long scar_call_chown(struct scar_regs *r)
 	where.dir_fd = AT_FDCWD;
 	where.path = NULL;
 	if (by_fd) {
+		scar_undo_changing((int)r->arg[0], "", AT_EMPTY_PATH_);
 		ret = scar_sys(__NR_fchown, r->arg[0], -1, -1);
 	} else if ((flags & AT_EMPTY_PATH_) && !scar_is_bad_pointer(path) && !*path) {
+		scar_undo_changing(dir_fd, path, flags);
 		ret = scar_sys(__NR_fchownat, dir_fd, path, -1, -1, flags);
 	} else {
 		ret = scar_resolve(dir_fd, path,
@@ -214,8 +217,10 @@ long scar_call_chown(struct scar_regs *r)
 				   &where);
 		if (ret == 0 && where.read_only)
 			return -EROFS;
-		if (ret == 0)
+		if (ret == 0) {
+			scar_undo_changing(where.dir_fd, where.path, flags);
 			ret = scar_sys(__NR_fchownat, where.dir_fd, where.path, -1, -1, flags);
+		}
 	}
 	if (ret == -EPERM && is_root())
 		ret = 0;

@@ -9,6 +9,7 @@
 
 #include "invoke/engine/guest/sys.h"
 #include "invoke/engine/guest/text.h"
+#include "invoke/engine/rewrite/loader/undo.h"
 
 #define AF_UNIX_ 1
 #define SOL_SOCKET_ 1
@@ -213,6 +214,9 @@ static long bind_name(const struct scar_regs *r)
 		return ret;
 	if (where.read_only)
 		return -EROFS;
+	ret = scar_undo_creating(&where);
+	if (ret)
+		return ret;
 	host = scar_where_flat(&scar_loader.guest, &where, buf);
 	if (strlen(host) < sizeof(name.addr.sun_path) && turns_back(host, path)) {
 		set_name(&name, host, strlen(host));

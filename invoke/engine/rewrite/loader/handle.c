@@ -13,6 +13,7 @@
 #include "invoke/engine/rewrite/loader/procfs.h"
 #include "invoke/engine/rewrite/loader/signal.h"
 #include "invoke/engine/rewrite/loader/thread.h"
+#include "invoke/engine/rewrite/loader/undo.h"
 
 #define AT_SYMLINK_NOFOLLOW_ 0x100
 #define AT_SYMLINK_FOLLOW_ 0x400
@@ -227,8 +228,10 @@ static long run_row(const struct scar_regs *r, bool *ret_retry)
 	const struct scar_call *row = &scar_call_rows[nr];
 	struct scar_where where[2];
 	struct scar_owners_change change;
+	struct scar_undo_change undo;
 	char flat[2][SCAR_GUEST_PATH_MAX];
 
+	where[0].magic = false;
 	where[1].dir_fd = AT_FDCWD;
 	for (int i = 0; i < 2 && row->paths[i].path_arg; i++) {
 		ret = translate(row, &row->paths[i], args, &where[i], flat[i]);
@@ -238,10 +241,18 @@ static long run_row(const struct scar_regs *r, bool *ret_retry)
 	/* To the kernel our root is a directory like any other. */
 	if (nr == __NR_unlinkat && (args[2] & AT_REMOVEDIR_) && is_root(&where[0]))
 		return -EBUSY;
+	if (row->writes) {
+		/* First, so that a file that loses its last name still has one of ours. */
+		ret = scar_undo_before(nr, args, where[0].magic, &undo);
+		if (ret)
+			return ret < 0 ? ret : 0;
+	}
 	scar_owners_before(nr, args, &change);
 	ret = scar_sys6(nr, args[0], args[1], args[2], args[3], args[4], args[5]);
 	if (ret == 0)
 		scar_owners_after(&change);
+	if (row->writes)
+		scar_undo_after(ret, &undo);
 	*ret_retry = scar_root_was_lost(ret, &where[0]) || scar_root_was_lost(ret, &where[1]);
 	return ret;
 }
@@ -280,6 +291,8 @@ static long run_own(struct scar_regs *r)
 	case __NR_lchown:
 	case __NR_fchown:
 	case __NR_fchownat: return scar_call_chown(r);
+	case __NR_fsetxattr:
+	case __NR_fremovexattr: return scar_call_attribute(r->nr, r->arg);
 	case __NR_fchmod: return scar_owners_fchmod((int)r->arg[0], (uint32_t)r->arg[1]);
 	case __NR_chroot: return scar_call_chroot(r);
 	case __NR_dup2:

@@ -10,6 +10,7 @@
 #include "invoke/engine/guest/sys.h"
 #include "invoke/engine/guest/text.h"
 #include "invoke/engine/rewrite/loader/handle.h"
+#include "invoke/engine/rewrite/loader/undo.h"
 
 #define AT_SYMLINK_NOFOLLOW_ 0x100
 #define AT_EMPTY_PATH_ 0x1000
@@ -169,6 +170,21 @@ void scar_owners_changed(int dir_fd, const char *path, long flags, uint32_t uid,
 		remember_owner(st.st_ino, uid, gid);
 }
 
+void scar_owners_copied(uint64_t ino, uint64_t copy)
+{
+	const struct scar_ledger_entry *entry = ledger() ? scar_ledger_find(ledger(), ino) : NULL;
+	struct scar_ledger_entry *made = entry ? scar_ledger_claim(ledger(), copy) : NULL;
+
+	if (!made)
+		return;
+	made->uid = entry->uid;
+	made->gid = entry->gid;
+	made->mode = entry->mode;
+	made->rdev_major = entry->rdev_major;
+	made->rdev_minor = entry->rdev_minor;
+	__atomic_store_n(&made->flags, entry->flags, __ATOMIC_RELEASE);
+}
+
 static bool creates_as_root(void)
 {
 	return scar_loader.guest.ids.fsuid == 0 && scar_loader.guest.ids.fsgid == 0;
@@ -301,6 +317,7 @@ long scar_owners_fchmod(int fd, uint32_t mode)
 
 	if (stat_of(fd, "", AT_EMPTY_PATH_, &st))
 		mode = mode_for_disk(&st, mode, &change);
+	scar_undo_changing(fd, "", AT_EMPTY_PATH_);
 	ret = scar_sys(__NR_fchmod, fd, mode);
 	if (ret == 0)
 		scar_owners_after(&change);

@@ -26,6 +26,9 @@ void scar_owners_changed(int dir_fd, const char *path, long flags, uint32_t uid,
 /** The guest opened a file with O_CREAT: if it is new, it is the guest's. */
 void scar_owners_created(int fd);
 
+/** A file got a copy (undo.h): the copy is remembered as the file is. */
+void scar_owners_copied(uint64_t ino, uint64_t copy);
+
 /** What a call with paths will change, found out before it runs. */
 struct scar_owners_change {
 	uint64_t forget; /**< inode that loses its last name; 0: none */
