@@ -16,7 +16,7 @@ wanted=$(awk -v groups=" $* " '/^\[/ { on = index(groups, " " substr($0, 2, leng
     while read -r package program; do
         if [ -z "$program" ] || ! command -v "$program" > /dev/null; then echo "$package"; fi
     done | sort -u)
-present=$(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' | sed -n 's/^ii *//p' | sort -u)
+present=$(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n${db:Status-Abbrev} ${Package}:${Architecture}\n' | sed -n 's/^ii *//p' | sort -u)
 missing=$(comm -23 <(echo "$wanted") <(echo "$present"))
 [ -n "$missing" ] || exit 0
 [ -z "$check" ] || die "missing packages (make setup installs them):" $missing
@@ -29,6 +29,10 @@ fi
 echo "setup: installing" $missing >&2
 log=$(mktemp)
 apt() { "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=600 "$@" >> "$log" 2>&1; }
+foreign=$(echo "$missing" | sed -n 's/.*://p' | sort -u)
+for architecture in $foreign; do
+    dpkg --print-foreign-architectures | grep -qx "$architecture" || "${root[@]}" dpkg --add-architecture "$architecture"
+done
 # shellcheck disable=SC2086
 if ! { apt update && apt install --no-install-recommends $missing; }; then
     tail -n 20 "$log" >&2

@@ -221,6 +221,22 @@ static bool is_root(const struct scar_where *where)
 	return where->dir_fd == scar_loader.guest.root_fd && where->guest_len == 0;
 }
 
+/*
+ * linkat(2) of a descriptor itself: kernels before 6.10 want a privilege for it which root in a real
+ * chroot has. The name of the descriptor does as well.
+ */
+static long link_descriptor(const long args[6])
+{
+	char path[40];
+	struct scar_text t = scar_text_of(path, sizeof(path));
+
+	if ((int)args[0] < 0)
+		return -ENOENT;
+	scar_text_str(&t, "/proc/self/fd/");
+	scar_text_unsigned(&t, (uint64_t)args[0], 10);
+	return scar_sys(__NR_linkat, AT_FDCWD, path, args[2], args[3], AT_SYMLINK_FOLLOW_);
+}
+
 static long run_row(const struct scar_regs *r, bool *ret_retry)
 {
 	long args[6] = {r->arg[0], r->arg[1], r->arg[2], r->arg[3], r->arg[4], r->arg[5]}, ret;
@@ -249,6 +265,8 @@ static long run_row(const struct scar_regs *r, bool *ret_retry)
 	}
 	scar_owners_before(nr, args, &change);
 	ret = scar_sys6(nr, args[0], args[1], args[2], args[3], args[4], args[5]);
+	if (ret == -ENOENT && nr == __NR_linkat && (args[4] & AT_EMPTY_PATH_) && !*(char *)args[1])
+		ret = link_descriptor(args);
 	if (ret == 0)
 		scar_owners_after(&change);
 	if (row->writes)
