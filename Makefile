@@ -20,7 +20,7 @@ MAKEFLAGS += --no-builtin-rules --no-builtin-variables
 .SECONDARY:
 .DEFAULT_GOAL := all
 
-FOLDERS := runtime/base runtime/api runtime/emulator registry extractor invoke invoke/storage invoke/engine invoke/engine/guest \
+FOLDERS := runtime/base runtime/api runtime/emulator registry extractor invoke invoke/events invoke/storage invoke/engine invoke/engine/guest \
            invoke/engine/rewrite invoke/engine/ptrace deployer
 LOADER  := invoke/engine/rewrite/loader
 MAINS   := invoke/main.c deployer/main.c
