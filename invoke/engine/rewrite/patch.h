@@ -47,4 +47,12 @@ size_t scar_patch_site(const struct scar_patch_abi *abi, const struct scar_site 
 		       uint8_t *code, uint64_t code_addr, uint8_t *trampoline,
 		       uint64_t trampoline_addr);
 
+/**
+ * The record of the trampoline that byte `at` of `trampolines` lies in, up to where that leaves for the
+ * handler; NULL if none follows. x86_64 only.
+ */
+const struct scar_site_record *scar_patch_record(const struct scar_patch_abi *abi,
+						 const uint8_t *trampolines, size_t size,
+						 size_t at);
+
 #endif

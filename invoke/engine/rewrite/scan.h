@@ -12,11 +12,21 @@
 #ifndef SCAR_INVOKE_ENGINE_REWRITE_SCAN_H
 #define SCAR_INVOKE_ENGINE_REWRITE_SCAN_H
 
+#include <asm/unistd.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "invoke/engine/rewrite/site.h"
+
+/**
+ * What is left for a call when no jump fits: a trap, except that a thread which exits may have unmapped its
+ * stack before, where a signal handler needs one.
+ */
+static inline uint8_t scar_scan_last_resort(int32_t nr)
+{
+	return nr == __NR_exit ? SCAR_TACTIC_SKIP : SCAR_TACTIC_TRAP;
+}
 
 #define SCAR_SCAN_SITES_MAX 8192
 #define SCAR_SCAN_INSTRUCTIONS_MAX 4096

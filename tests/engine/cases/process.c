@@ -14,8 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -192,6 +194,63 @@ static void *block_in_open(void *arg)
 	return arg;
 }
 
+static int waiting_socket(void)
+{
+	struct sockaddr_un name = {.sun_family = AF_UNIX, .sun_path = "listener"};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	bind(fd, (struct sockaddr *)&name, sizeof(name));
+	listen(fd, 1);
+	return fd;
+}
+
+static void *block_in_accept(void *arg)
+{
+	struct sockaddr_un name;
+	socklen_t len = sizeof(name);
+
+	see("accept: %d", accept(*(int *)arg, (struct sockaddr *)&name, &len));
+	return NULL;
+}
+
+static void *block_in_recvfrom(void *arg)
+{
+	struct sockaddr_un name;
+	socklen_t len = sizeof(name);
+	char byte;
+
+	see("recvfrom: %d",
+	    (int)recvfrom(*(int *)arg, &byte, 1, 0, (struct sockaddr *)&name, &len));
+	return NULL;
+}
+
+static void cleaned_up(void *arg)
+{
+	(void)arg;
+	see("cleaned up");
+}
+
+static void *with_cleanup(void *arg)
+{
+	pthread_cleanup_push(cleaned_up, NULL);
+	see("open: %d", open("fifo", O_WRONLY));
+	pthread_cleanup_pop(0);
+	return arg;
+}
+
+/* Cancellation is off, then on: the request waits. */
+static void *disabled_first(void *arg)
+{
+	int state;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	usleep(150000);
+	see("stat: %d", access("fifo", F_OK));
+	pthread_setcancelstate(state, NULL);
+	see("open: %d", open("fifo", O_RDONLY));
+	return arg;
+}
+
 static void *spin_over_calls(void *arg)
 {
 	for (;;) {
@@ -223,6 +282,24 @@ static void cancel(void)
 	mkfifo("fifo", 0644);
 	cancel_one("read", block_in_read, &ends[0]);
 	cancel_one("open of a fifo", block_in_open, NULL);
+	cancel_one("open with a cleanup", with_cleanup, NULL);
+	cancel_one("disabled at first", disabled_first, NULL);
+	int listener = waiting_socket(), pair[2];
+	cancel_one("accept", block_in_accept, &listener);
+	socketpair(AF_UNIX, SOCK_DGRAM, 0, pair);
+	cancel_one("recvfrom", block_in_recvfrom, &pair[0]);
+	for (int i = 0; i < 200; i++) {
+		pthread_t thread;
+		void *result = NULL;
+
+		pthread_create(&thread, NULL, spin_over_calls, NULL);
+		for (volatile int spin = 0; spin < i * 500; spin++)
+			;
+		pthread_cancel(thread);
+		pthread_join(thread, &result);
+		if (result != PTHREAD_CANCELED)
+			see("round %d: not cancelled", i);
+	}
 	cancel_one("open and stat", spin_over_calls, NULL);
 }
 

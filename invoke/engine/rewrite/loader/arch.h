@@ -8,6 +8,9 @@
  *   scar_arch_thread()                     the calling thread's block, inside the handler
  *   scar_arch_set_result(regs, result)     what the system call returns
  *   scar_arch_context_pc(context)          the interrupted instruction, to read and to change
+ *   scar_arch_context_sp(context)          likewise the stack pointer
+ *   SCAR_ARCH_KEPT                         words that struct scar_regs has of registers which C keeps
+ *   SCAR_ARCH_HAS_POINTS                   scar_point and scar_context_guest exist (see handle.h)
  *   scar_arch_copy(to, from, len)          memcpy
  *   scar_arch_fill(to, byte, len)          memset
  */

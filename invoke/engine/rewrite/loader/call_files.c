@@ -63,7 +63,7 @@ static bool open_fast(int dir_fd, const char *path, const struct open_how *how, 
 	}
 	if (!*path)
 		return false;
-	ret = scar_sys(SCAR_NR_openat2, dir_fd, path, &fast, sizeof(fast));
+	ret = scar_call_point(SCAR_NR_openat2, dir_fd, (long)path, (long)&fast, sizeof(fast), 0, 0);
 	no_openat2 |= ret == -ENOSYS || ret == -EPERM;
 	*ret_result = ret;
 	return ret >= 0 || ret == -ENOENT || ret == -EACCES || ret == -EEXIST || ret == -EINTR;
@@ -91,9 +91,11 @@ static long open_how(int dir_fd, const char *path, struct open_how *how, bool st
 		return ret;
 	/* Of openat2(2) the guest expects that unknown flags are refused. */
 	if (strict)
-		ret = scar_sys(SCAR_NR_openat2, where.dir_fd, where.path, how, sizeof(*how));
+		ret = scar_call_point(SCAR_NR_openat2, where.dir_fd, (long)where.path, (long)how,
+				      sizeof(*how), 0, 0);
 	else
-		ret = scar_sys(__NR_openat, where.dir_fd, where.path, how->flags, how->mode);
+		ret = scar_call_point(__NR_openat, where.dir_fd, (long)where.path, (long)how->flags,
+				      (long)how->mode, 0, 0);
 	if (scar_root_was_lost(ret, &where)) {
 		where.dir_fd = scar_loader.guest.root_fd;
 		ret = scar_undo_opening(&where, how->flags);

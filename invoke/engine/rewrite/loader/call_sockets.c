@@ -253,9 +253,9 @@ static long with_name(const struct scar_regs *r)
 	ret = translate(addr, len, &name);
 	if (ret)
 		return ret;
-	return sends ? scar_sys(__NR_sendto, r->arg[0], r->arg[1], r->arg[2], r->arg[3], &name.addr,
-				name.len)
-		     : scar_sys(r->nr, r->arg[0], &name.addr, name.len);
+	return sends ? scar_call_point(__NR_sendto, r->arg[0], r->arg[1], r->arg[2], r->arg[3],
+				       (long)&name.addr, name.len)
+		     : scar_call_point(r->nr, r->arg[0], (long)&name.addr, name.len, 0, 0, 0);
 }
 
 static long send_message(const struct scar_regs *r)
@@ -273,7 +273,7 @@ static long send_message(const struct scar_regs *r)
 		return ret;
 	message.name = &name.addr;
 	message.name_len = (int)name.len;
-	return scar_sys(__NR_sendmsg, r->arg[0], &message, r->arg[2]);
+	return scar_call_point(__NR_sendmsg, r->arg[0], (long)&message, r->arg[2], 0, 0, 0);
 }
 
 /* One by one, if any has a file's name; as the kernel does, an error after the first is kept back. */
@@ -300,7 +300,8 @@ static long send_messages(const struct scar_regs *r)
 		one.arg[2] = r->arg[3];
 		ret = send_message(&one);
 		if (ret == SCAR_PASS)
-			ret = scar_sys(__NR_sendmsg, one.arg[0], one.arg[1], one.arg[2]);
+			ret = scar_call_point(__NR_sendmsg, one.arg[0], one.arg[1], one.arg[2], 0,
+					      0, 0);
 		if (ret < 0)
 			return sent ? (long)sent : ret;
 		many[sent].len = (unsigned)ret;
@@ -375,9 +376,10 @@ static long with_answer(const struct scar_regs *r, struct sockaddr_un *addr, int
 	if (!addr || !len || scar_is_bad_pointer(addr) || scar_is_bad_pointer(len) || *len < 0)
 		return SCAR_PASS;
 	size = *len;
-	ret = scar_sys6(r->nr, r->arg[0], receives ? r->arg[1] : (long)&answer,
-			receives ? r->arg[2] : (long)&got, r->arg[3],
-			receives ? (long)&answer : r->arg[4], receives ? (long)&got : r->arg[5]);
+	ret = scar_call_point(r->nr, r->arg[0], receives ? r->arg[1] : (long)&answer,
+			      receives ? r->arg[2] : (long)&got, r->arg[3],
+			      receives ? (long)&answer : r->arg[4],
+			      receives ? (long)&got : r->arg[5]);
 	if (ret >= 0)
 		*len = show_name(&answer, got, addr, size);
 	return ret;
@@ -395,7 +397,7 @@ static long receive_message(const struct scar_regs *r)
 	message = *guest;
 	message.name = &answer.addr;
 	message.name_len = sizeof(answer);
-	ret = scar_sys(__NR_recvmsg, r->arg[0], &message, r->arg[2]);
+	ret = scar_call_point(__NR_recvmsg, r->arg[0], (long)&message, r->arg[2], 0, 0, 0);
 	if (ret < 0)
 		return ret;
 	guest->name_len = show_name(&answer, message.name_len, guest->name, guest->name_len);

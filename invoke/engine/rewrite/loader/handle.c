@@ -12,7 +12,6 @@
 #include "invoke/engine/rewrite/loader/owners.h"
 #include "invoke/engine/rewrite/loader/procfs.h"
 #include "invoke/engine/rewrite/loader/signal.h"
-#include "invoke/engine/rewrite/loader/thread.h"
 #include "invoke/engine/rewrite/loader/undo.h"
 
 #define AT_SYMLINK_NOFOLLOW_ 0x100
@@ -49,12 +48,29 @@ void scar_hold(int fd)
 	frame->held[frame->held[0] >= 0] = fd;
 }
 
-static void release_held(const struct scar_frame *frame)
+void scar_frame_end(const struct scar_frame *frame)
 {
 	for (int i = 0; i < 2; i++)
 		if (frame->held[i] >= 0)
 			scar_sys(__NR_close, frame->held[i]);
+	scar_thread_self()->frame = frame->outer;
 }
+
+#if SCAR_ARCH_HAS_POINTS
+extern long scar_point(const long call[7], uint8_t *hit);
+
+long scar_call_point(long nr, long a, long b, long c, long d, long e, long f)
+{
+	const long call[7] = {nr, a, b, c, d, e, f};
+
+	return scar_point(call, &scar_thread_self()->hit);
+}
+#else
+long scar_call_point(long nr, long a, long b, long c, long d, long e, long f)
+{
+	return scar_sys6(nr, a, b, c, d, e, f);
+}
+#endif
 
 const char *scar_flatten(const struct scar_where *where, char buf[SCAR_GUEST_PATH_MAX])
 {
@@ -367,7 +383,7 @@ void scar_handle(struct scar_regs *regs)
 {
 	const struct scar_site_record *record = (const struct scar_site_record *)regs->resume;
 	struct scar_thread *thread = scar_thread_self();
-	struct scar_frame frame = {.regs = regs, .outer = thread->frame, .held = {-1, -1}};
+	struct scar_frame frame = {.regs = regs, .held = {-1, -1}};
 	unsigned nr = (unsigned)regs->nr;
 	enum scar_call_kind kind = nr < SCAR_CALLS_MAX ? scar_call_kinds[nr] : SCAR_CALL_ENOSYS;
 	long ret = -ENOSYS;
@@ -375,6 +391,8 @@ void scar_handle(struct scar_regs *regs)
 	scar_thread_adopt(thread, regs->sp);
 	if (regs->saved_top != (uint64_t)thread)
 		drop_dead_frames(regs, thread);
+	if (regs->saved_top != (uint64_t)thread)
+		frame.outer = thread->frame;
 	thread->frame = &frame;
 	regs->nr = nr;
 	switch (kind) {
@@ -384,8 +402,7 @@ void scar_handle(struct scar_regs *regs)
 	case SCAR_CALL_EPERM: ret = -EPERM; break;
 	case SCAR_CALL_ENOSYS: break;
 	}
-	release_held(&frame);
-	thread->frame = frame.outer;
+	scar_frame_end(&frame);
 	if (scar_loader.guest.flags & SCAR_GUEST_TRACE)
 		scar_loader_note("call", nr == __NR_openat ? (const char *)regs->arg[1] : "",
 				 (long)nr * 100000 + (ret > 0 || ret < -4096 ? 0 : -ret));
@@ -397,4 +414,13 @@ void scar_handle(struct scar_regs *regs)
 		regs->resume += (uint64_t)(int64_t)record->after;
 	if (ret != SCAR_PASS && ret != SCAR_CLONE)
 		scar_arch_set_result(regs, ret);
+}
+
+void scar_handle_abort(struct scar_regs *regs)
+{
+	const struct scar_site_record *record = (const struct scar_site_record *)regs->resume;
+
+	scar_frame_end(scar_thread_self()->frame);
+	regs->resume += (uint64_t)(int64_t)record->after;
+	scar_arch_set_result(regs, -EFAULT);
 }

@@ -12,6 +12,7 @@
 #include <limits.h>
 
 #include "invoke/engine/rewrite/loader/loader.h"
+#include "invoke/engine/rewrite/loader/thread.h"
 
 /** The guest's own system call instruction runs it, with the registers as they are now. */
 #define SCAR_PASS LONG_MIN
@@ -20,6 +21,17 @@
 
 /** Called by entry.S. */
 void scar_handle(struct scar_regs *regs);
+/** Likewise, when a pointer of the guest led nowhere: the call in progress returns -EFAULT. */
+void scar_handle_abort(struct scar_regs *regs);
+/** What a call in progress holds is released, and it is over. */
+void scar_frame_end(const struct scar_frame *frame);
+/**
+ * A system call that may wait. The signal by which a C library cancels a thread finds the guest at
+ * its own instruction while nothing has happened yet, and past it afterwards.
+ */
+long scar_call_point(long nr, long a, long b, long c, long d, long e, long f);
+/** Gives an interrupted thread the registers that the guest had when it made the call. */
+void scar_context_guest(ucontext_t *context, const struct scar_regs *regs);
 
 /** A call whose row in scar_call_rows tells all. */
 long scar_call_paths(struct scar_regs *regs);

@@ -268,7 +268,7 @@ static int keep_image(struct scar_image *image, struct scar_scan *scan, uint8_t 
 static void force_traps(struct scar_scan *scan)
 {
 	for (uint32_t i = 0; i < scan->site_count; i++) {
-		scan->sites[i].tactic = SCAR_TACTIC_TRAP;
+		scan->sites[i].tactic = scar_scan_last_resort(scan->sites[i].nr);
 		scan->sites[i].before = scan->sites[i].after = 0;
 	}
 }

@@ -27,6 +27,7 @@ struct scar_regs {
 	uint64_t resume; /**< in: the site's record; out: where the guest goes on */
 	uint64_t sp;
 	uint64_t saved_top; /**< thread's top before this call */
+	uint64_t kept[SCAR_ARCH_KEPT];
 };
 
 struct scar_loader {

@@ -12,6 +12,7 @@
 #include "invoke/engine/guest/text.h"
 #include "invoke/engine/rewrite/loader/exec.h"
 #include "invoke/engine/rewrite/loader/procfs.h"
+#include "invoke/engine/rewrite/loader/signal.h"
 #include "invoke/engine/rewrite/loader/text.h"
 #include "invoke/engine/rewrite/loader/thread.h"
 
@@ -404,6 +405,7 @@ struct scar_entry scar_loader_main(uint64_t *stack)
 	set_name();
 	if (s.close_fd >= 0)
 		scar_sys(__NR_close, s.close_fd);
+	scar_signal_start();
 	thread->top = (char *)thread;
 	return (struct scar_entry){program.interpreter[0] ? linker.entry : program.entry,
 				   drop_handover(&s)};

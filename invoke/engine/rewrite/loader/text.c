@@ -261,6 +261,22 @@ int scar_text_touches(uint64_t addr, uint64_t len)
 	return 0;
 }
 
+#if SCAR_ARCH_HAS_POINTS
+const struct scar_site_record *scar_text_record(uint64_t pc)
+{
+	const struct scar_patch_abi abi = scar_image_abi();
+
+	for (unsigned i = 0; i < text_count; i++) {
+		const struct text *t = &texts[i];
+
+		if (pc >= t->trampolines && pc < t->trampolines + t->trampoline_size)
+			return scar_patch_record(&abi, (const uint8_t *)t->trampolines,
+						 t->trampoline_size, pc - t->trampolines);
+	}
+	return NULL;
+}
+#endif
+
 static void forget_traps(uint64_t start, uint64_t end)
 {
 	for (unsigned i = 0; i < TRAPS_MAX; i++)

@@ -8,6 +8,8 @@
 
 #include <stdint.h>
 
+struct scar_site_record;
+
 /** [addr, addr + len) was just mapped with PROT_EXEC from fd at offset. @return 0 or -errno */
 int scar_text_map(uint64_t addr, uint64_t len, int fd, uint64_t offset, int prot);
 
@@ -19,5 +21,8 @@ int scar_text_touches(uint64_t addr, uint64_t len);
 
 /** Trampoline of a site patched with ud2, or 0. */
 uint64_t scar_text_trap(uint64_t addr);
+
+/** The record of the trampoline that pc lies in, or NULL. */
+const struct scar_site_record *scar_text_record(uint64_t pc);
 
 #endif

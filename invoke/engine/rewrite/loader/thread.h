@@ -53,6 +53,9 @@ struct scar_thread {
 	uint64_t vfork_from;
 	uint64_t thread_pointer; /**< aarch64: shared with a child of vfork */
 	int pid;                 /**< process it was made in */
+	/** A signal that may end the thread came where it could not: see scar_call_point. */
+	uint8_t hit;
+	bool ill_blocked, ill_pending; /**< what the guest believes of SIGILL, see signal.h */
 	bool is_kept; /**< the first thread's, or a vfork child's: stays when the thread ends */
 };
 

@@ -10,6 +10,12 @@
 #define SYSCALL_BYTES 2
 #define JUMP_BYTES 5
 
+/* The way to the handler, by which a trampoline is known again. */
+#define LOAD_RECORD "\x48\x8d\x0d"  /* lea record(%rip),%rcx */
+#define JUMP_BY_SLOT "\xff\x24\x25" /* jmp *enter_slot */
+#define LOAD_BYTES 7
+#define LEAVE_BYTES 14
+
 /* Code being written: `out` is at address `addr`. */
 struct emitter {
 	uint8_t *out, *start;
@@ -162,10 +168,10 @@ static bool emit_trampoline(struct emitter *e, const struct scar_patch_abi *abi,
 	land(e, jumps[0]);
 	if (dynamic)
 		land(e, jumps[1]);
-	EMIT(e, "\x48\x8d\x0d"); /* lea record(%rip),%rcx */
+	EMIT(e, LOAD_RECORD);
 	load = e->out;
 	emit_u32(e, 0);
-	EMIT(e, "\xff\x24\x25"); /* jmp *enter_slot */
+	EMIT(e, JUMP_BY_SLOT);
 	emit_u32(e, abi->enter_slot);
 	clone = may_clone(site->nr) ? emit_clone(e, abi, after) : pass;
 	while (here(e) % 4)
@@ -225,4 +231,31 @@ size_t scar_patch_site(const struct scar_patch_abi *abi, const struct scar_site 
 	patch_code(site, code, code_addr, trampoline_addr);
 	len = (size_t)(e.out - e.start);
 	return (len + 15) & ~(size_t)15;
+}
+
+static bool leaves_here(const struct scar_patch_abi *abi, const uint8_t *code)
+{
+	return memcmp(code, LOAD_RECORD, 3) == 0 &&
+	       memcmp(code + LOAD_BYTES, JUMP_BY_SLOT, 3) == 0 &&
+	       memcmp(code + LOAD_BYTES + 3, &abi->enter_slot, sizeof(abi->enter_slot)) == 0;
+}
+
+const struct scar_site_record *scar_patch_record(const struct scar_patch_abi *abi,
+						 const uint8_t *trampolines, size_t size, size_t at)
+{
+	size_t end = at + SCAR_TRAMPOLINE_MAX;
+
+	for (size_t i = at > LOAD_BYTES ? at - LOAD_BYTES : 0; i < end && i + LEAVE_BYTES <= size;
+	     i++) {
+		int32_t distance;
+
+		if (!leaves_here(abi, trampolines + i))
+			continue;
+		memcpy(&distance, trampolines + i + 3, sizeof(distance));
+		i += LOAD_BYTES + (size_t)distance;
+		if (distance < 0 || i + sizeof(struct scar_site_record) > size)
+			return NULL;
+		return (const struct scar_site_record *)(trampolines + i);
+	}
+	return NULL;
 }

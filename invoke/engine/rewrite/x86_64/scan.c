@@ -277,7 +277,7 @@ static void choose_tactic(struct scanner *s, int index, struct scar_site *site)
 	    take_before(s, index, JUMP_BYTES - SYSCALL_BYTES, true, site) ||
 	    find_hop(s, site->offset, site))
 		return;
-	site->tactic = SCAR_TACTIC_TRAP;
+	site->tactic = scar_scan_last_resort(site->nr);
 }
 
 /* __restore_rt: its unwind entry starts a byte early on purpose, so decoding cannot meet it. */
@@ -336,7 +336,7 @@ static void scan_site(struct scanner *s, uint32_t offset, struct scar_site *ret_
 static void keep_apart(struct scar_site *site, uint32_t *window_end)
 {
 	if (site->offset - site->before < *window_end) {
-		site->tactic = SCAR_TACTIC_TRAP;
+		site->tactic = scar_scan_last_resort(site->nr);
 		site->before = site->after = 0;
 	}
 	*window_end = site->offset + SYSCALL_BYTES + site->after;
@@ -424,11 +424,11 @@ static void distrust_far_targets(struct scanner *s)
 			continue;
 		memcpy(&distance, s->file + at + 1, sizeof(distance));
 		site = site_hit(s->scan, (uint64_t)((int64_t)at + JUMP_BYTES + distance));
-		if (!site || site->tactic == SCAR_TACTIC_TRAP)
+		if (!site || site->tactic == SCAR_TACTIC_TRAP || site->tactic == SCAR_TACTIC_SKIP)
 			continue;
 		s->scan->stats.tactics[site->tactic]--;
-		s->scan->stats.tactics[SCAR_TACTIC_TRAP]++;
-		site->tactic = SCAR_TACTIC_TRAP;
+		site->tactic = scar_scan_last_resort(site->nr);
+		s->scan->stats.tactics[site->tactic]++;
 		site->before = site->after = 0;
 	}
 }

@@ -6,6 +6,9 @@
 #define SCAR_ADDRESS_BITS 48
 /* No register is free for the block: the handler's own stack pointer leads to it. */
 #define SCAR_THREAD_ALIGN 0x80000
+/* entry.S keeps its own behind the struct. */
+#define SCAR_ARCH_KEPT 0
+#define SCAR_ARCH_HAS_POINTS 0
 
 #ifndef __ASSEMBLER__
 #include <stddef.h>
@@ -31,6 +34,11 @@ static inline struct scar_thread *scar_arch_thread(void)
 static inline uint64_t *scar_arch_context_pc(ucontext_t *context)
 {
 	return (uint64_t *)&context->uc_mcontext.pc;
+}
+
+static inline uint64_t *scar_arch_context_sp(ucontext_t *context)
+{
+	return (uint64_t *)&context->uc_mcontext.sp;
 }
 
 /* Words first; vector registers hold the guest's values. */

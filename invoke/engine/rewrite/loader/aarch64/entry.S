@@ -13,7 +13,8 @@
 #define REGS_TOP 72
 #define REGS_MORE 80
 #define REGS_FLAGS 176
-#define REGS_BYTES 192
+#define REGS_KEPT 192
+#define REGS_BYTES 272
 
 	.text
 /* The kernel starts here: sp is at argc. scar_loader_main returns entry point and stack. */
@@ -90,9 +91,14 @@ scar_enter:
 	stp	x13, x14, [sp, #REGS_MORE + 48]
 	stp	x15, x18, [sp, #REGS_MORE + 64]
 	stp	x29, x30, [sp, #REGS_MORE + 80]
+	stp	x19, x20, [sp, #REGS_KEPT]	/* C keeps them, but not if the call ends early */
+	stp	x21, x22, [sp, #REGS_KEPT + 16]
+	stp	x23, x24, [sp, #REGS_KEPT + 32]
+	stp	x25, x26, [sp, #REGS_KEPT + 48]
+	stp	x27, x28, [sp, #REGS_KEPT + 64]
 	mov	x0, sp
 	bl	scar_handle
-	mov	x17, sp
+7:	mov	x17, sp
 	and	x17, x17, #-SCAR_THREAD_ALIGN
 	add	x17, x17, #SCAR_THREAD_STACK
 	ldr	x0, [sp, #REGS_TOP]
@@ -112,6 +118,18 @@ scar_enter:
 	ldp	x16, x17, [sp, #REGS_RESUME]
 	mov	sp, x17
 	br	x16
+
+/* The call in progress ends here, from wherever it was: sp is at its registers. */
+	.globl scar_enter_abort
+scar_enter_abort:
+	mov	x0, sp
+	bl	scar_handle_abort
+	ldp	x19, x20, [sp, #REGS_KEPT]
+	ldp	x21, x22, [sp, #REGS_KEPT + 16]
+	ldp	x23, x24, [sp, #REGS_KEPT + 32]
+	ldp	x25, x26, [sp, #REGS_KEPT + 48]
+	ldp	x27, x28, [sp, #REGS_KEPT + 64]
+	b	7b
 
 /* A thread's first call: a block of its own, which scar_thread_adopt enters into the table. */
 3:	stp	x4, x5, [sp, #-16]!
@@ -140,6 +158,21 @@ scar_enter:
 	.globl scar_child
 scar_child:
 	brk	#2
+
+/* Handler of the signals that the engine looks at first. The guest's own is entered as by the kernel. */
+	.globl scar_signal_entry
+scar_signal_entry:
+	stp	x29, x30, [sp, #-48]!
+	stp	x0, x1, [sp, #16]
+	str	x2, [sp, #32]
+	bl	scar_signal_decide
+	mov	x16, x0
+	ldr	x2, [sp, #32]
+	ldp	x0, x1, [sp, #16]
+	ldp	x29, x30, [sp], #48
+	cbz	x16, 8f
+	br	x16
+8:	ret
 
 	.globl scar_signal_return
 scar_signal_return:

@@ -5,6 +5,9 @@
 
 #define SCAR_ADDRESS_BITS 47
 #define SCAR_THREAD_ALIGN 4096
+/* %r15 %r14 %r13 %r12 %rbp %rbx */
+#define SCAR_ARCH_KEPT 6
+#define SCAR_ARCH_HAS_POINTS 1
 
 #ifndef __ASSEMBLER__
 #include <stddef.h>
@@ -28,6 +31,11 @@ static inline struct scar_thread *scar_arch_thread(void)
 static inline uint64_t *scar_arch_context_pc(ucontext_t *context)
 {
 	return (uint64_t *)&context->uc_mcontext.gregs[REG_RIP];
+}
+
+static inline uint64_t *scar_arch_context_sp(ucontext_t *context)
+{
+	return (uint64_t *)&context->uc_mcontext.gregs[REG_RSP];
 }
 
 static inline void scar_arch_copy(void *to, const void *from, size_t len)

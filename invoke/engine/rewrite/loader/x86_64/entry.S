@@ -42,6 +42,12 @@ scar_enter:
 1:	lea	-256(%r11), %r11	/* past a red zone */
 	and	$-16, %r11
 	xchg	%rsp, %r11
+	push	%rbx		/* C keeps them, but not if the call ends early */
+	push	%rbp
+	push	%r12
+	push	%r13
+	push	%r14
+	push	%r15
 	pushq	%gs:SCAR_THREAD_TOP
 	subq	$SCAR_HANDLER_FRAME, %gs:SCAR_THREAD_TOP
 	push	%r11
@@ -56,7 +62,7 @@ scar_enter:
 	mov	%rsp, %rdi
 	cld
 	call	scar_handle
-	pop	%rax
+1:	pop	%rax
 	pop	%rdi
 	pop	%rsi
 	pop	%rdx
@@ -68,6 +74,73 @@ scar_enter:
 	mov	(%rsp), %rsp
 	mov	%r11, %gs:SCAR_THREAD_TOP
 	jmp	*%rcx
+
+/* The call in progress ends here, from wherever it was: %rsp is at its registers. */
+	.globl scar_enter_abort
+scar_enter_abort:
+	mov	%rsp, %rdi
+	cld
+	call	scar_handle_abort
+	mov	80(%rsp), %r15
+	mov	88(%rsp), %r14
+	mov	96(%rsp), %r13
+	mov	104(%rsp), %r12
+	mov	112(%rsp), %rbp
+	mov	120(%rsp), %rbx
+	jmp	1b
+
+/*
+ * A system call that may wait: %rdi holds number and arguments, %rsi leads to the byte that is set when
+ * a signal came that may end the thread. Up to scar_point_call nothing has happened yet.
+ */
+	.globl scar_point, scar_point_call, scar_point_after
+scar_point:
+	push	%rbx
+	push	%rbp
+	mov	%rdi, %rbx
+	mov	%rsi, %rbp
+1:	cmpb	$0, (%rbp)
+	jne	2f
+	mov	(%rbx), %rax
+	mov	8(%rbx), %rdi
+	mov	16(%rbx), %rsi
+	mov	24(%rbx), %rdx
+	mov	32(%rbx), %r10
+	mov	40(%rbx), %r8
+	mov	48(%rbx), %r9
+	jmp	scar_point_call
+2:	movb	$0, (%rbp)	/* let it come again, here */
+	mov	$14, %eax		/* rt_sigprocmask */
+	mov	$1, %edi		/* SIG_UNBLOCK */
+	lea	scar_cancel_mask(%rip), %rsi
+	xor	%edx, %edx
+	mov	$8, %r10d
+	syscall
+	jmp	1b
+scar_point_call:
+	syscall
+scar_point_after:
+	pop	%rbp
+	pop	%rbx
+	ret
+
+/* Handler of the signals that the engine looks at first. The guest's own is entered as by the kernel. */
+	.globl scar_signal_entry
+scar_signal_entry:
+	push	%rdi
+	push	%rsi
+	push	%rdx
+	cld
+	call	scar_signal_decide
+	pop	%rdx
+	pop	%rsi
+	pop	%rdi
+	test	%rax, %rax
+	jz	1f
+	mov	%rax, %rcx
+	xor	%eax, %eax
+	jmp	*%rcx
+1:	ret
 
 /* A new thread on its own stack; below it the parent left the block and the way back. */
 	.globl scar_child
