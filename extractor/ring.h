@@ -14,7 +14,7 @@ struct scar_err;
 struct scar_ring;
 
 /** Bytes of a block. */
-#define SCAR_RING_BLOCK_BYTES ((size_t)256 << 10)
+#define SCAR_RING_BLOCK_BYTES ((size_t)1 << 20)
 
 struct scar_ring *scar_ring_create(size_t capacity_bytes, struct scar_err *err);
 /** No thread may be inside. NULL is fine. */

@@ -284,8 +284,7 @@ static int unpack_once(struct pull *pull, struct scar_err *err)
 	struct scar_unpack_result result;
 	struct scar_store_meta meta;
 
-	if (scar_store_make_room(pull->store, pull->image->layers_size_bytes, err) < 0 ||
-	    scar_unpack_image(pull->image, &options, pull->fd, SCAR_STORE_FS, SCAR_STORE_OWNERS,
+	if (scar_unpack_image(pull->image, &options, pull->fd, SCAR_STORE_FS, SCAR_STORE_OWNERS,
 			      &result, err) < 0)
 		return -1;
 	if (scar_store_begin_baseline(pull->fd, err) < 0)
@@ -312,6 +311,8 @@ static int unpack(struct pull *pull, struct scar_err *err)
 	struct scar_err other;
 	int evicted;
 
+	if (scar_store_make_room(pull->store, pull->image->layers_size_bytes, err) < 0)
+		return -1;
 	while (unpack_once(pull, err) < 0) {
 		if (err->kind != SCAR_ERR_NOSPACE)
 			return -1;

@@ -203,18 +203,25 @@ static const char *advise(const struct scar_store *store, uint64_t layers_size_b
 			  char text[SCAR_ERR_MSG_MAX / 2])
 {
 	struct scar_err ignored;
-	uint64_t free_bytes = 0, total_bytes = 0;
-	char need[32], have[32], total[32];
+	uint64_t free_bytes = 0, total_bytes = 0, need_bytes;
+	char layers[32], need[32], have[32], total[32], missing[32];
 
 	scar_fs_space(store->dir_fd, &free_bytes, &total_bytes, &ignored);
-	format_mb(layers_size_bytes, need);
+	if (__builtin_mul_overflow(layers_size_bytes, USUAL_RATIO, &need_bytes))
+		need_bytes = UINT64_MAX;
+	/* One that compresses better than usual: more than what there is, that much is certain. */
+	if (need_bytes <= free_bytes)
+		need_bytes = free_bytes * 2;
+	format_mb(layers_size_bytes, layers);
+	format_mb(need_bytes, need);
 	format_mb(free_bytes, have);
 	format_mb(total_bytes, total);
+	format_mb(need_bytes - free_bytes, missing);
 	snprintf(
 		text, SCAR_ERR_MSG_MAX / 2,
-		"not enough space for the image: it needs more than the %s of its compressed layers, %s of "
-		"%s are free in %.256s; raise the function's EphemeralStorage (scar local: --tmp-size)",
-		need, have, total, store->path);
+		"not enough space for the image: %s of compressed layers need about %s, and %s of %s are free "
+		"in %.256s: about %s are missing; raise the function's EphemeralStorage (scar local: --tmp-size)",
+		layers, need, have, total, store->path, missing);
 	return text;
 }
 

@@ -128,7 +128,7 @@ class Registry:
         config.write_text(json.dumps(self._settings()))
         with open(self._folder / "log", "wb") as log:
             self._process = subprocess.Popen(
-                [tool("docker-registry"), "serve", str(config)], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                [*self.prefix(), tool("docker-registry"), "serve", str(config)], stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
         try:
             self._await()
@@ -136,6 +136,10 @@ class Registry:
             self.__exit__(None, None, None)
             raise
         return self
+
+    def prefix(self) -> list[str]:
+        """Words before the command that starts the registry."""
+        return []
 
     def _settings(self) -> dict:
         storage = {"filesystem": {"rootdirectory": str(self._folder / "storage")}, "delete": {"enabled": True}}
@@ -163,7 +167,7 @@ class Registry:
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline and self._process.poll() is None:
             with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", int(self.host.rpartition(":")[2]))) == 0:
+                if probe.connect_ex((self.host.rpartition(":")[0], int(self.host.rpartition(":")[2]))) == 0:
                     return
             time.sleep(0.02)
         raise RuntimeError(f"docker-registry did not start: {self.log()[-2000:]}")

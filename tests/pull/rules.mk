@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+# The pull: build/pull-run pulls one image into a store, build/pull-limit measures what no pull can do without.
+
+PULL_ARCHIVES := $(foreach d,extractor registry runtime/base,$(call archive,rel,$d))
+
+$(B)/pull-run: $(call objects,rel,tests/pull/pull_run.c) $(PULL_ARCHIVES) $(TP)/.all.stamp
+	$(call say,LINK,$@)
+	$(Q)$(CC.rel) $(LDFLAGS.rel) $(TP_LIBS:%=-L$(TP)/%/lib) -o $@ $< -Wl,--start-group $(PULL_ARCHIVES) -Wl,--end-group $(LIBS.rel)
+$(B)/pull-limit: $(call objects,rel,tests/pull/limit.c) $(TP)/.all.stamp
+	$(call say,LINK,$@)
+	$(Q)$(CC.rel) $(LDFLAGS.rel) $(TP_LIBS:%=-L$(TP)/%/lib) -o $@ $< $(LIBS.rel)
+
+.PHONY: bench-pull pull-test test-pull test-faults
+# ROUNDS=7 and WHERE="tmpfs ext4 shaped" select.
+bench-pull: $(B)/pull-run $(B)/pull-limit all
+	@layer-build/setup.sh build run bench-pull
+	@$(PYTHON) tests/pull/bench.py $(if $(ROUNDS),--rounds $(ROUNDS)) $(WHERE)
+# Pulls that go wrong: all of them, and the few that `make test` runs. SEED=n repeats a run.
+test-faults: $(B)/pull-run
+	@$(PYTHON) tests/pull/faults.py $(if $(SEED),--seed $(SEED))
+pull-test test-pull: $(B)/pull-run
+	@$(PYTHON) tests/pull/faults.py --kills 20 --drops 20 --disks 6 $(if $(SEED),--seed $(SEED))
