@@ -68,6 +68,26 @@ def make_rootfs(path: Path, programs: dict[str, Path]) -> None:
     path.chmod(0o755)
 
 
+def write_canary() -> None:
+    """A file in the host's root, which no call of a guest may find."""
+    CANARY.write_text("no guest sees me\n")
+    CANARY.chmod(0o640)
+    os.utime(CANARY, (1_000_000_000, 1_000_000_000))
+
+
+def check_canary(label: str, total: dict[str, int]) -> None:
+    """What the cases try on its name must have happened in the guest, if anywhere."""
+    status = CANARY.lstat()
+    seen = (oct(status.st_mode), status.st_uid, status.st_nlink, status.st_mtime, status.st_size, os.listxattr(CANARY))
+    if seen == ("0o100640", os.geteuid(), 1, 1_000_000_000, 17, []):
+        total["passed"] += 1
+        return
+    total["failed"] += 1
+    print(f"FAIL {label} canary: a guest has changed the host's {CANARY}: {seen}")
+    CANARY.unlink(missing_ok=True)
+    write_canary()
+
+
 def split(output: str) -> dict[str, list[str]]:
     """Output by case; what stands before the first case belongs to ''."""
     cases: dict[str, list[str]] = {"": []}
@@ -164,7 +184,7 @@ def main() -> int:
         work = Path(name)
         work.chmod(0o755)
         programs = build(work)
-        CANARY.touch()
+        write_canary()
         try:
             for libc in programs:
                 if options.libc not in (None, libc):
@@ -180,6 +200,7 @@ def main() -> int:
                     output = "".join(run_engine(setting, root, state, program, [c]) for c in options.case) or run_engine(
                         setting, root, state, program, []
                     )
+                    check_canary(f"{setting} {libc}", total)
                     counts = compare(setting, libc, native, split(output), options.verbose, gaps, still_open)
                     print(f"{setting} {libc}: {counts}")
                     for key, value in counts.items():

@@ -17,6 +17,8 @@
 #define NR_fchmodat2 452
 #define NR_statmount 457
 #define NR_listmount 458
+#define NR_open_tree_attr 467
+#define NR_listns 470
 
 const uint8_t scar_call_kinds[SCAR_CALLS_MAX] = {
 	[SCAR_CALLS_END... SCAR_CALLS_MAX - 1] = ENOSYS_,
@@ -87,6 +89,12 @@ const uint8_t scar_call_kinds[SCAR_CALLS_MAX] = {
 	[__NR_lremovexattr] = PATHS,
 	[__NR_fsetxattr] = OWN,
 	[__NR_fremovexattr] = OWN,
+	[SCAR_NR_setxattrat] = PATHS,
+	[SCAR_NR_getxattrat] = PATHS,
+	[SCAR_NR_listxattrat] = PATHS,
+	[SCAR_NR_removexattrat] = PATHS,
+	[SCAR_NR_file_getattr] = PATHS,
+	[SCAR_NR_file_setattr] = PATHS,
 	[__NR_inotify_add_watch] = PATHS,
 	[__NR_name_to_handle_at] = PATHS,
 
@@ -120,6 +128,7 @@ const uint8_t scar_call_kinds[SCAR_CALLS_MAX] = {
 	[__NR_accept4] = OWN,
 	[__NR_recvfrom] = OWN,
 	[__NR_recvmsg] = OWN,
+	[__NR_recvmmsg] = OWN,
 	[__NR_getsockopt] = OWN,
 
 	/* Identity. */
@@ -169,8 +178,12 @@ const uint8_t scar_call_kinds[SCAR_CALLS_MAX] = {
 	[NR_mount_setattr] = EPERM_,
 	[NR_statmount] = EPERM_,
 	[NR_listmount] = EPERM_,
+	[NR_open_tree_attr] = EPERM_,
+	[NR_listns] = EPERM_,
 	/* A ring's operations name files behind our back; programs fall back without it. */
 	[__NR_io_uring_setup] = ENOSYS_,
+	[__NR_io_uring_enter] = ENOSYS_,
+	[__NR_io_uring_register] = ENOSYS_,
 	[NR_landlock_create_ruleset] = ENOSYS_,
 	[NR_landlock_add_rule] = ENOSYS_,
 	[NR_landlock_restrict_self] = ENOSYS_,
@@ -224,6 +237,12 @@ const struct scar_call scar_call_rows[SCAR_CALLS_MAX] = {
 	[__NR_llistxattr] = READS(PATH(0, 1, 0, NEVER)),
 	[__NR_removexattr] = WRITES(PATH(0, 1, 0, ALWAYS)),
 	[__NR_lremovexattr] = WRITES(PATH(0, 1, 0, NEVER)),
+	[SCAR_NR_setxattrat] = WRITES(PATH(1, 2, 3, UNLESS_AT)),
+	[SCAR_NR_getxattrat] = READS(PATH(1, 2, 3, UNLESS_AT)),
+	[SCAR_NR_listxattrat] = READS(PATH(1, 2, 3, UNLESS_AT)),
+	[SCAR_NR_removexattrat] = WRITES(PATH(1, 2, 3, UNLESS_AT)),
+	[SCAR_NR_file_getattr] = READS(PATH(1, 2, 5, UNLESS_AT)),
+	[SCAR_NR_file_setattr] = WRITES(PATH(1, 2, 5, UNLESS_AT)),
 	[__NR_inotify_add_watch] = READS(PATH(0, 2, 3, UNLESS_WATCH)),
 	[__NR_name_to_handle_at] = READS(PATH(1, 2, 5, IF_AT)),
 };

@@ -19,6 +19,12 @@
 #define SCAR_NR_faccessat2 439
 #define SCAR_NR_close_range 436
 #define SCAR_NR_clone3 435
+#define SCAR_NR_setxattrat 463
+#define SCAR_NR_getxattrat 464
+#define SCAR_NR_listxattrat 465
+#define SCAR_NR_removexattrat 466
+#define SCAR_NR_file_getattr 468
+#define SCAR_NR_file_setattr 469
 
 #if defined(__x86_64__)
 static inline long scar_sys6(long nr, long a, long b, long c, long d, long e, long f)

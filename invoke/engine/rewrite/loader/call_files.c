@@ -69,6 +69,13 @@ static bool open_fast(int dir_fd, const char *path, const struct open_how *how, 
 	return ret >= 0 || ret == -ENOENT || ret == -EACCES || ret == -EEXIST || ret == -EINTR;
 }
 
+static bool ends_in_dot(const char *path)
+{
+	size_t len = strlen(path);
+
+	return len && path[len - 1] == '.' && (len == 1 || path[len - 2] == '/');
+}
+
 static long open_how(int dir_fd, const char *path, struct open_how *how, bool strict)
 {
 	struct scar_where where;
@@ -86,6 +93,13 @@ static long open_how(int dir_fd, const char *path, struct open_how *how, bool st
 		return ret;
 	if (where.read_only && opens_for_writing(how->flags))
 		return -EROFS;
+	/* Its place ends in a slash, with which the kernel would find another error first. */
+	if (!follow && !(how->flags & O_NOFOLLOW) && ends_in_dot(path)) {
+		struct stat st;
+
+		ret = scar_sys(__NR_newfstatat, where.dir_fd, where.path, &st, 0);
+		return ret ? ret : -EEXIST;
+	}
 	ret = scar_undo_opening(&where, how->flags);
 	if (ret)
 		return ret;

@@ -406,6 +406,45 @@ static long receive_message(const struct scar_regs *r)
 	return ret;
 }
 
+#define MANY 64
+
+/*
+ * The names come in the guest's own buffers, so one too short for the host's name is shown empty. Of more
+ * messages than MANY at once nobody asks with names.
+ */
+static long receive_messages(const struct scar_regs *r)
+{
+	struct message_of_many *many = (struct message_of_many *)r->arg[1];
+	const unsigned count = (unsigned)r->arg[2];
+	int sizes[MANY];
+	bool named = false;
+	long ret;
+
+	for (unsigned i = 0; i < count && i < MANY; i++) {
+		sizes[i] = many[i].header.name_len;
+		named |= many[i].header.name != NULL;
+	}
+	if (!named)
+		return SCAR_PASS;
+	ret = scar_call_point(__NR_recvmmsg, r->arg[0], (long)many, count < MANY ? count : MANY,
+			      r->arg[3], r->arg[4], 0);
+	for (long i = 0; i < ret; i++) {
+		struct message *m = &many[i].header;
+		struct answer answer = {.addr.sun_family = 0};
+
+		if (!m->name || m->name_len <= (int)NAME_OFFSET ||
+		    m->name_len > (int)sizeof(answer) || m->name->sun_family != AF_UNIX_)
+			continue;
+		if (m->name_len > sizes[i]) {
+			m->name_len = (int)NAME_OFFSET;
+			continue;
+		}
+		memcpy(&answer, m->name, (size_t)m->name_len);
+		m->name_len = show_name(&answer, m->name_len, m->name, sizes[i]);
+	}
+	return ret;
+}
+
 /* SO_PEERCRED: pid, uid, gid. */
 static long socket_option(const struct scar_regs *r)
 {
@@ -431,6 +470,7 @@ long scar_call_socket(struct scar_regs *r)
 	case __NR_sendmsg: return send_message(r);
 	case __NR_sendmmsg: return send_messages(r);
 	case __NR_recvmsg: return receive_message(r);
+	case __NR_recvmmsg: return receive_messages(r);
 	case __NR_getsockopt: return socket_option(r);
 	case __NR_recvfrom:
 		return with_answer(r, (struct sockaddr_un *)r->arg[4], (int *)r->arg[5]);

@@ -273,25 +273,29 @@ static bool is_by_descriptor(int dir_fd, const char *path)
 
 static long prepare(struct exec *x, int dir_fd, const char *path, int flags)
 {
-	struct scar_text t;
+	struct scar_text t = scar_text_of(x->script, sizeof(x->script));
+	const bool nameless = !*path && (flags & AT_EMPTY_PATH_);
+	const bool closes_with_exec = is_by_descriptor(dir_fd, path) &&
+				      (scar_sys(__NR_fcntl, dir_fd, F_GETFD) & FD_CLOEXEC);
 	long ret;
 
-	if (path[0] == '\0' && (flags & AT_EMPTY_PATH_)) {
+	if (nameless && dir_fd == AT_FDCWD)
+		return -EACCES; /* a directory */
+	if (nameless) {
 		ret = name_descriptor(dir_fd, x->script, sizeof(x->script));
 		if (ret)
 			return ret;
+		dir_fd = AT_FDCWD;
+		path = x->script;
 	} else {
-		t = scar_text_of(x->script, sizeof(x->script));
 		if (is_by_descriptor(dir_fd, path)) {
 			scar_text_str(&t, "/dev/fd/");
 			scar_text_unsigned(&t, (unsigned)dir_fd, 10);
 			scar_text_str(&t, "/");
 		}
 		scar_text_str(&t, path);
-		if (t.cut)
-			return -ENAMETOOLONG;
 	}
-	ret = scar_resolve(AT_FDCWD, x->script,
+	ret = scar_resolve(dir_fd, path,
 			   flags & AT_SYMLINK_NOFOLLOW_ ? SCAR_PATH_NOFOLLOW : SCAR_PATH_FOLLOW,
 			   &x->where);
 	/* A link that may not be followed is all that fails so; the kernel says which way. */
@@ -306,9 +310,10 @@ static long prepare(struct exec *x, int dir_fd, const char *path, int flags)
 		if (ret != 1)
 			break;
 		/* The interpreter would find that descriptor closed. */
-		if (is_by_descriptor(dir_fd, path) &&
-		    (scar_sys(__NR_fcntl, dir_fd, F_GETFD) & FD_CLOEXEC))
+		if (closes_with_exec)
 			return -ENOENT;
+		if (t.cut)
+			return -ENAMETOOLONG;
 		ret = scar_resolve(AT_FDCWD, x->shebangs[x->shebang_count - 1].interpreter,
 				   SCAR_PATH_FOLLOW, &x->where);
 	}

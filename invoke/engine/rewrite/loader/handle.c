@@ -18,6 +18,8 @@
 #define AT_SYMLINK_FOLLOW_ 0x400
 #define AT_EMPTY_PATH_ 0x1000
 #define AT_REMOVEDIR_ 0x200
+/* RENAME_NOREPLACE, _EXCHANGE, _WHITEOUT */
+#define RENAME_FLAGS 7
 #define IN_DONT_FOLLOW_ 0x02000000
 
 long scar_resolve(int dir_fd, const char *path, enum scar_path_follow follow,
@@ -263,6 +265,10 @@ static long run_row(const struct scar_regs *r, bool *ret_retry)
 	struct scar_undo_change undo;
 	char flat[2][SCAR_GUEST_PATH_MAX];
 
+	/* These two look at their flags before anything else. */
+	if ((nr == __NR_unlinkat && (args[2] & ~AT_REMOVEDIR_)) ||
+	    (nr == __NR_renameat2 && (args[4] & ~RENAME_FLAGS)))
+		return -EINVAL;
 	where[0].magic = false;
 	where[1].dir_fd = AT_FDCWD;
 	for (int i = 0; i < 2 && row->paths[i].path_arg; i++) {
@@ -270,6 +276,9 @@ static long run_row(const struct scar_regs *r, bool *ret_retry)
 		if (ret)
 			return ret;
 	}
+	/* The flag alone, beside a path, needs a privilege that root in a real chroot has. */
+	if (nr == __NR_linkat && args[1] && *(const char *)args[1])
+		args[4] &= ~AT_EMPTY_PATH_;
 	/* To the kernel our root is a directory like any other. */
 	if (nr == __NR_unlinkat && (args[2] & AT_REMOVEDIR_) && is_root(&where[0]))
 		return -EBUSY;
@@ -343,6 +352,7 @@ static long run_own(struct scar_regs *r)
 	case __NR_accept4:
 	case __NR_recvfrom:
 	case __NR_recvmsg:
+	case __NR_recvmmsg:
 	case __NR_getsockopt: return scar_call_socket(r);
 	case __NR_mmap:
 	case __NR_munmap:

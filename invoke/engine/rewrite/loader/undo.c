@@ -91,6 +91,16 @@ static long change_content(const char *path, bool is_magic, bool keep, bool attr
 	return ret;
 }
 
+/* Attributes that have no copy: the image is pulled again. */
+static void spoil(int dir_fd, const char *path, long flags)
+{
+	if (!path)
+		scar_undo_spoil(&undo, dir_fd, "", AT_EMPTY_PATH_);
+	else if (!is_outside(dir_fd, path))
+		scar_undo_spoil(&undo, dir_fd, path,
+				flags & (AT_SYMLINK_NOFOLLOW_ | AT_EMPTY_PATH_));
+}
+
 static long remove_name(const long a[6])
 {
 	const char *path = (const char *)a[1];
@@ -164,6 +174,9 @@ long scar_undo_before(long nr, const long a[6], bool is_magic, struct scar_undo_
 	case __NR_lsetxattr:
 	case __NR_removexattr:
 	case __NR_lremovexattr: return change_content(first, is_magic, true, true);
+	case SCAR_NR_setxattrat:
+	case SCAR_NR_removexattrat: spoil((int)a[0], second, a[2]); return 0;
+	case SCAR_NR_file_setattr: spoil((int)a[0], second, a[4]); return 0;
 	default: return 0;
 	}
 }
