@@ -278,8 +278,13 @@ void scar_invoke_config_clear(struct scar_invoke_config *config)
 /* Switches of probes, which tests and experts set, have no rows. */
 static bool is_known(const char *name, size_t len)
 {
-	if (len > 8 && strncmp(name, "SCAR_NO_", 8) == 0)
-		return true;
+	static const char *const switches[] = {"SCAR_NO_", "SCAR_REWRITE_", "SCAR_PTRACE_",
+					       "SCAR_ENGINE_REFUSE"};
+
+	for (size_t i = 0; i < sizeof(switches) / sizeof(switches[0]); i++) {
+		if (strncmp(name, switches[i], strlen(switches[i])) == 0)
+			return true;
+	}
 	for (size_t i = 0; i < ROWS; i++) {
 		if (strlen(table[i].name) == len && memcmp(table[i].name, name, len) == 0)
 			return true;

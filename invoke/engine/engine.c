@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "invoke/engine/engine.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "invoke/engine/config.h"
 #include "invoke/engine/engines.h"
 #include "runtime/base/err.h"
 
@@ -10,19 +12,35 @@
 static const struct scar_engine_ops *const engines[] = {
 	&scar_engine_native,
 	&scar_engine_rewrite,
+	&scar_engine_ptrace,
 };
 
 #define ENGINE_COUNT (sizeof(engines) / sizeof(engines[0]))
 
+static int probe(const struct scar_engine_ops *engine, struct scar_err *err)
+{
+	if (scar_engine_is_refused(engine->name))
+		return scar_err_set(err, SCAR_ERR_ENGINE, "refused by SCAR_ENGINE_REFUSE");
+	return engine->probe(err);
+}
+
 static int choose_first(const struct scar_engine_ops **ret_ops, struct scar_err *err)
 {
+	char said[sizeof(err->msg)] = "";
+	size_t len = 0;
+
 	for (size_t i = 0; i < ENGINE_COUNT; i++) {
-		if (engines[i]->probe(err) == 0) {
+		int n;
+
+		if (probe(engines[i], err) == 0) {
 			*ret_ops = engines[i];
 			return 0;
 		}
+		n = snprintf(said + len, sizeof(said) - len, "%s%s: %s", len ? "; " : "",
+			     engines[i]->name, err->msg);
+		len = n < 0 || (size_t)n >= sizeof(said) - len ? sizeof(said) - 1 : len + (size_t)n;
 	}
-	return scar_err_wrap(err, "no engine works here, the last said");
+	return scar_err_set(err, SCAR_ERR_ENGINE, "no engine works here: %s", said);
 }
 
 int scar_engine_choose(const char *name, const struct scar_engine_ops **ret_ops,
@@ -33,7 +51,7 @@ int scar_engine_choose(const char *name, const struct scar_engine_ops **ret_ops,
 	for (size_t i = 0; i < ENGINE_COUNT; i++) {
 		if (strcmp(name, engines[i]->name) != 0)
 			continue;
-		if (engines[i]->probe(err))
+		if (probe(engines[i], err))
 			return scar_err_wrap(err, "engine %s", name);
 		*ret_ops = engines[i];
 		return 0;

@@ -7,5 +7,6 @@
 
 extern const struct scar_engine_ops scar_engine_native;  /**< native.c: namespaces */
 extern const struct scar_engine_ops scar_engine_rewrite; /**< rewrite/rewrite.c */
+extern const struct scar_engine_ops scar_engine_ptrace;  /**< ptrace/ptrace.c */
 
 #endif

@@ -3,7 +3,7 @@
 """Runs the conformance cases natively and through an engine, and compares case by case.
 
 The native run, in a real chroot as root, is the truth. A case passes when the engine's output is the same
-line for line; --verbose shows every difference, also of known gaps. Settings are named <engine>[+trap][+jail|+jail414], e.g. "rewrite+jail".
+line for line; --verbose shows every difference, also of known gaps. Settings are named <engine>[+trap|+nofilter][+jail|+jail414], e.g. "rewrite+jail".
 The last line is "N passed, N failed, N skipped".
 """
 
@@ -128,6 +128,8 @@ def run_engine(setting: str, rootfs: Path, state: Path, program: str, wanted: li
     env = {"PATH": "/bin"}
     if "trap" in extras:
         env["SCAR_REWRITE_TACTIC"] = "trap"
+    if "nofilter" in extras:
+        env["SCAR_PTRACE_FILTER"] = "0"
     command = [str(ROOT / "build/engine-run"), engine, str(rootfs), str(state), program, *wanted]
     if "jail" in extras:
         command = [str(ROOT / "build/engine-jail"), *command]
@@ -167,7 +169,7 @@ def compare(setting: str, libc: str, native: dict[str, list[str]], engine: dict[
 def main() -> int:
     """See the module's text."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("settings", nargs="*", default=["rewrite", "rewrite+jail", "rewrite+jail414"])
+    parser.add_argument("settings", nargs="*", default=["rewrite", "rewrite+jail", "rewrite+jail414", "ptrace", "ptrace+nofilter"])
     parser.add_argument("--case", action="append", default=[], help="only this case")
     parser.add_argument("--verbose", action="store_true")
     parser.add_argument("--libc", choices=("glibc", "musl"))

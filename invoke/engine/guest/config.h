@@ -39,6 +39,7 @@ enum scar_guest_flag {
 	SCAR_GUEST_TRACE = 4,        /**< print each translated call on stderr */
 	SCAR_GUEST_NO_CACHE = 8,     /**< neither read nor write the cache of patched text */
 	SCAR_GUEST_NO_FSGSBASE = 16, /**< as on kernels before 5.9 */
+	SCAR_GUEST_TRACED = 32,      /**< a tracer brings the system calls; text stays as it is */
 };
 
 /** Ids as the guest sees them. */

@@ -316,6 +316,10 @@ void scar_proctext_status(const struct scar_proctext *p, const struct scar_guest
 			   (memcmp(at, "CapPrm:", 7) == 0 || memcmp(at, "CapEff:", 7) == 0)) {
 			scar_text_put(&t, at, 7);
 			scar_text_str(&t, "\t000001ffffffffff");
+		} else if (n > 10 && (p->guest->flags & SCAR_GUEST_TRACED) &&
+			   memcmp(at, "TracerPid:", 10) == 0) {
+			/* Programs take a tracer for a debugger. */
+			scar_text_str(&t, "TracerPid:\t0");
 		} else {
 			p->sink(p->sink_ctx, at, (size_t)(next - at));
 			continue;

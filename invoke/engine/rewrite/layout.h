@@ -26,4 +26,7 @@
 #error "no layout for this architecture"
 #endif
 
+/** Before the entry point of a loader that a tracer can bring system calls to. */
+#define SCAR_LAUNCH_MAGIC 0x31454341525443ff
+
 #endif

@@ -26,6 +26,7 @@ struct conform_group {
 	size_t count;
 };
 
+extern const struct conform_group conform_jobs;
 extern const struct conform_group conform_paths, conform_calls, conform_exec, conform_proc,
 	conform_process, conform_signals, conform_sockets, conform_identity, conform_memory,
 	conform_pointers, conform_matrix;

@@ -163,8 +163,9 @@ static void count(const char *name, void *ctx)
 
 static void typing_errors_are_found(void **state)
 {
-	char *environment[] = {(char *)"SCAR_IMGE=alpine", (char *)"SCAR_IMAGE=alpine",
-			       (char *)"SCAR_NO_OPENAT2=1", (char *)"SCARF=warm", NULL};
+	char *environment[] = {(char *)"SCAR_IMGE=alpine",  (char *)"SCAR_IMAGE=alpine",
+			       (char *)"SCAR_NO_OPENAT2=1", (char *)"SCAR_ENGINE_REFUSE=native",
+			       (char *)"SCARF=warm",        NULL};
 	int found = 0;
 
 	(void)state;

@@ -149,6 +149,9 @@ static long clone3(const struct scar_regs *r)
 
 	if (scar_is_bad_pointer(args) || r->arg[1] < CLONE_ARGS_SIZE_VER0)
 		return SCAR_PASS;
+	/* What comes without its tracer would find each of its calls missing; C libraries take clone then. */
+	if ((scar_loader.guest.flags & SCAR_GUEST_TRACED) && (args->flags & CLONE_UNTRACED))
+		return -ENOSYS;
 	return scar_thread_clone(r, args->flags, args->stack ? args->stack + args->stack_size : 0);
 }
 
@@ -204,7 +207,10 @@ long scar_call_process(struct scar_regs *r)
 			return -EFAULT;
 		return scar_exec((int)r->arg[0], (const char *)r->arg[1], (char *const *)r->arg[2],
 				 (char *const *)r->arg[3], (int)r->arg[4], NULL);
-	case __NR_clone: return scar_thread_clone(r, (uint64_t)r->arg[0], (uint64_t)r->arg[1]);
+	case __NR_clone:
+		if (scar_loader.guest.flags & SCAR_GUEST_TRACED)
+			r->arg[0] &= ~(long)CLONE_UNTRACED;
+		return scar_thread_clone(r, (uint64_t)r->arg[0], (uint64_t)r->arg[1]);
 	case SCAR_NR_clone3: return clone3(r);
 	case __NR_exit: return scar_thread_exit(r);
 	case __NR_arch_prctl:

@@ -4,11 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "invoke/engine/guest/calls.h"
 #include "invoke/engine/guest/sys.h"
 #include "invoke/engine/guest/text.h"
+#include "invoke/engine/rewrite/layout.h"
 #include "invoke/engine/rewrite/loader/owners.h"
 #include "invoke/engine/rewrite/loader/procfs.h"
 #include "invoke/engine/rewrite/loader/signal.h"
@@ -177,8 +179,8 @@ static long translate(const struct scar_call *row, const struct scar_call_path *
 
 	where->dir_fd = AT_FDCWD;
 	/* utimensat(2) and futimesat(2) without a path mean the descriptor. */
-	if (!path && p->dir_arg)
-		return 0;
+	if (!path)
+		return p->dir_arg ? 0 : -EFAULT;
 	if (scar_is_bad_pointer(path))
 		return -EFAULT;
 	if (!*path && (flags & AT_EMPTY_PATH_))
@@ -389,9 +391,9 @@ static void drop_dead_frames(struct scar_regs *r, const struct scar_thread *thre
 	r->saved_top = (uint64_t)thread;
 }
 
-void scar_handle(struct scar_regs *regs)
+/* What the guest gets, or SCAR_PASS or SCAR_CLONE. */
+static long answer(struct scar_regs *regs)
 {
-	const struct scar_site_record *record = (const struct scar_site_record *)regs->resume;
 	struct scar_thread *thread = scar_thread_self();
 	struct scar_frame frame = {.regs = regs, .held = {-1, -1}};
 	unsigned nr = (unsigned)regs->nr;
@@ -416,21 +418,82 @@ void scar_handle(struct scar_regs *regs)
 	if (scar_loader.guest.flags & SCAR_GUEST_TRACE)
 		scar_loader_note("call", nr == __NR_openat ? (const char *)regs->arg[1] : "",
 				 (long)nr * 100000 + (ret > 0 || ret < -4096 ? 0 : -ret));
-	if (ret == SCAR_PASS)
+	return ret;
+}
+
+uint64_t scar_resume_after(const struct scar_regs *regs)
+{
+	const struct scar_site_record *record = (const struct scar_site_record *)regs->resume;
+
+	return scar_loader.guest.flags & SCAR_GUEST_TRACED
+		       ? regs->resume
+		       : regs->resume + (uint64_t)(int64_t)record->after;
+}
+
+uint64_t scar_resume_site(const struct scar_regs *regs)
+{
+	const struct scar_site_record *record = (const struct scar_site_record *)regs->resume;
+
+	return scar_loader.guest.flags & SCAR_GUEST_TRACED
+		       ? regs->resume - SCAR_CALL_BYTES
+		       : regs->resume + (uint64_t)(int64_t)record->site;
+}
+
+void scar_handle(struct scar_regs *regs)
+{
+	const struct scar_site_record *record = (const struct scar_site_record *)regs->resume;
+	long ret = answer(regs);
+
+	if (ret == SCAR_PASS) {
 		regs->resume += (uint64_t)(int64_t)record->pass;
-	else if (ret == SCAR_CLONE)
+	} else if (ret == SCAR_CLONE) {
 		regs->resume += (uint64_t)(int64_t)record->clone;
-	else
-		regs->resume += (uint64_t)(int64_t)record->after;
-	if (ret != SCAR_PASS && ret != SCAR_CLONE)
+	} else {
+		regs->resume = scar_resume_after(regs);
 		scar_arch_set_result(regs, ret);
+	}
+}
+
+/* Calls that neither block nor make a process: nobody can tell where they run. */
+static bool may_run_here(long nr)
+{
+	switch (nr) {
+#ifdef __x86_64__
+	case __NR_getdents:
+	case __NR_dup2:
+	case __NR_arch_prctl:
+#endif
+	case __NR_getdents64:
+	case __NR_dup3:
+	case SCAR_NR_close_range:
+	case __NR_mmap:
+	case __NR_munmap:
+	case __NR_mremap: return true;
+	default: return false;
+	}
+}
+
+_Static_assert(SCAR_TRACED_PASS == 1 && SCAR_TRACED_CLONE > SCAR_TRACED_PASS, "entry.S");
+_Static_assert(offsetof(struct scar_regs, saved_top) == 72, "entry.S");
+
+int scar_handle_traced(struct scar_regs *regs)
+{
+	const long *a = regs->arg;
+	long ret = answer(regs);
+
+	if (ret == SCAR_PASS && may_run_here(regs->nr))
+		ret = scar_sys6(regs->nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+	if (ret == SCAR_PASS)
+		return SCAR_TRACED_PASS;
+	if (ret == SCAR_CLONE)
+		return SCAR_TRACED_CLONE;
+	scar_arch_set_result(regs, ret);
+	return SCAR_TRACED_DONE;
 }
 
 void scar_handle_abort(struct scar_regs *regs)
 {
-	const struct scar_site_record *record = (const struct scar_site_record *)regs->resume;
-
 	scar_frame_end(scar_thread_self()->frame);
-	regs->resume += (uint64_t)(int64_t)record->after;
+	regs->resume = scar_resume_after(regs);
 	scar_arch_set_result(regs, -EFAULT);
 }

@@ -33,6 +33,21 @@ long scar_call_point(long nr, long a, long b, long c, long d, long e, long f);
 /** Gives an interrupted thread the registers that the guest had when it made the call. */
 void scar_context_guest(ucontext_t *context, const struct scar_regs *regs);
 
+/** What entry.S does after scar_handle_traced. */
+enum scar_traced {
+	SCAR_TRACED_DONE, /**< the guest goes on, with its result */
+	SCAR_TRACED_PASS, /**< the tracer puts the guest back before its system call, which then runs */
+	SCAR_TRACED_CLONE, /**< runs the call here; the child starts at scar_child */
+};
+
+/** Likewise, where a tracer brought the call: regs->resume is the guest's own address. */
+int scar_handle_traced(struct scar_regs *regs);
+
+/** Where the guest goes on after its system call. */
+uint64_t scar_resume_after(const struct scar_regs *regs);
+/** The guest's system call instruction itself. */
+uint64_t scar_resume_site(const struct scar_regs *regs);
+
 /** A call whose row in scar_call_rows tells all. */
 long scar_call_paths(struct scar_regs *regs);
 

@@ -68,11 +68,6 @@ static void act_by_default(int sig, const siginfo_t *info, const struct scar_act
 #if SCAR_ARCH_HAS_POINTS
 extern const char scar_point[], scar_point_call[], scar_point_after[];
 
-static const struct scar_site_record *record_of(const struct scar_frame *frame)
-{
-	return (const struct scar_site_record *)frame->regs->resume;
-}
-
 static uint64_t site_of(const struct scar_site_record *record)
 {
 	return (uint64_t)(uintptr_t)record + (uint64_t)(int64_t)record->site;
@@ -113,7 +108,7 @@ static bool call_at_point(handler_function handler, int sig, siginfo_t *info, uc
 
 	if (frame && pc >= (uint64_t)(uintptr_t)scar_point &&
 	    pc <= (uint64_t)(uintptr_t)scar_point_after) {
-		shown = site_of(record_of(frame));
+		shown = scar_resume_site(frame->regs);
 		if (pc == (uint64_t)(uintptr_t)scar_point_after)
 			shown += SCAR_CALL_BYTES;
 		call_shown(handler, sig, info, context, frame, shown);

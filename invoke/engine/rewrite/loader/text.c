@@ -247,6 +247,8 @@ int scar_text_map(uint64_t addr, uint64_t len, int fd, uint64_t offset, int prot
 {
 	int ret;
 
+	if (scar_loader.guest.flags & SCAR_GUEST_TRACED)
+		return 0;
 	scar_lock_take(&text_lock);
 	ret = map_locked(addr, (len + PAGE - 1) & ~(uint64_t)(PAGE - 1), fd, offset, prot);
 	scar_lock_release(&text_lock);

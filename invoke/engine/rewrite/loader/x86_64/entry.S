@@ -1,7 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "invoke/engine/rewrite/layout.h"
 #include "invoke/engine/rewrite/loader/thread.h"
 
+/* enum scar_traced and struct scar_regs; handle.c asserts them. */
+#define SCAR_TRACED_PASS 1
+#define SCAR_REGS_SAVED_TOP 72
+
 	.text
+/* struct scar_launch_table: the host finds it in the file, right before the entry point. */
+	.balign	8
+	.quad	SCAR_LAUNCH_MAGIC, scar_enter_traced, scar_traced_pass, __executable_start, _end
+
 /* The kernel starts here: (%rsp) is argc. scar_loader_main returns entry point and stack. */
 	.globl _start
 _start:
@@ -27,12 +36,11 @@ _start:
 	jmp	*%rcx
 
 /*
- * From a trampoline: %rcx is its record, %r11 is free, all else is the guest's, whose stack may
- * have no room at all. Switch the stack first and reserve after: a signal in between finds %rsp
- * on our stack and continues below it.
+ * Puts struct scar_regs on the handler's stack and calls: %rcx is its `resume`, %r11 is free, all
+ * else is the guest's, whose stack may have no room at all. Switch the stack first and reserve
+ * after: a signal in between finds %rsp on our stack and continues below it.
  */
-	.globl scar_enter
-scar_enter:
+	.macro	CALL_HANDLER handler
 	mov	%gs:SCAR_THREAD_TOP, %r11
 	cmp	%gs:SCAR_THREAD_LOW, %rsp
 	jb	1f
@@ -61,8 +69,12 @@ scar_enter:
 	push	%rax
 	mov	%rsp, %rdi
 	cld
-	call	scar_handle
-1:	pop	%rax
+	call	\handler
+	.endm
+
+/* Back to `resume`. */
+	.macro	RETURN_TO_GUEST
+	pop	%rax
 	pop	%rdi
 	pop	%rsi
 	pop	%rdx
@@ -74,6 +86,42 @@ scar_enter:
 	mov	(%rsp), %rsp
 	mov	%r11, %gs:SCAR_THREAD_TOP
 	jmp	*%rcx
+	.endm
+
+/* From a trampoline: %rcx is its record. */
+	.globl scar_enter
+scar_enter:
+	CALL_HANDLER scar_handle
+	RETURN_TO_GUEST
+
+/* From the tracer, in place of a system call: %rcx is the address behind that. */
+	.globl scar_enter_traced
+scar_enter_traced:
+	CALL_HANDLER scar_handle_traced
+	cmp	$SCAR_TRACED_PASS, %eax
+	je	2f
+	ja	3f
+1:	RETURN_TO_GUEST
+	/* Only the tracer can set all registers at once; it finds them at %rsp. */
+2:	mov	SCAR_REGS_SAVED_TOP(%rsp), %r11
+	mov	%r11, %gs:SCAR_THREAD_TOP
+	mov	$39, %eax		/* getpid, which never runs */
+	syscall
+	.globl scar_traced_pass
+scar_traced_pass:
+	hlt
+3:	mov	(%rsp), %rax
+	mov	8(%rsp), %rdi
+	mov	16(%rsp), %rsi
+	mov	24(%rsp), %rdx
+	mov	32(%rsp), %r10
+	mov	40(%rsp), %r8
+	mov	48(%rsp), %r9
+	syscall
+	test	%rax, %rax
+	jz	scar_child
+	mov	%rax, (%rsp)
+	jmp	1b
 
 /* The call in progress ends here, from wherever it was: %rsp is at its registers. */
 	.globl scar_enter_abort
@@ -87,7 +135,7 @@ scar_enter_abort:
 	mov	104(%rsp), %r12
 	mov	112(%rsp), %rbp
 	mov	120(%rsp), %rbx
-	jmp	1b
+	RETURN_TO_GUEST
 
 /*
  * A system call that may wait: %rdi holds number and arguments, %rsi leads to the byte that is set when

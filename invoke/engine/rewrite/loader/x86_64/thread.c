@@ -72,7 +72,6 @@ static struct scar_thread *block_for_child(uint64_t flags)
 /* A child in our memory with a stack of its own needs a block of its own. */
 long scar_thread_clone(const struct scar_regs *r, uint64_t flags, uint64_t stack)
 {
-	const struct scar_site_record *record = (const struct scar_site_record *)r->resume;
 	struct scar_thread *child;
 
 	if (!(flags & CLONE_VM) || !stack)
@@ -81,7 +80,7 @@ long scar_thread_clone(const struct scar_regs *r, uint64_t flags, uint64_t stack
 	if (!child)
 		return -ENOMEM;
 	((uint64_t *)stack)[-1] = (uint64_t)(uintptr_t)child;
-	((uint64_t *)stack)[-2] = (uint64_t)((intptr_t)record + record->after);
+	((uint64_t *)stack)[-2] = scar_resume_after(r);
 	return SCAR_CLONE;
 }
 

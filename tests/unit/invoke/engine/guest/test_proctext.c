@@ -211,6 +211,31 @@ static void status_shows_the_guests_ids(void **state)
 				 "Groups:\t4 5 \nCapEff:\t000001ffffffffff\nThreads:\t1\n");
 }
 
+static void status_shows_no_tracer_that_is_ours(void **state)
+{
+	static const char text[] = "Pid:\t7\nTracerPid:\t4711\nUid:\t0\t0\t0\t0\n";
+	struct scar_guest traced = *view.guest;
+	const struct scar_guest_ids ids = {.ruid = 0};
+	const struct scar_guest *untraced = view.guest;
+
+	(void)state;
+	traced.flags |= SCAR_GUEST_TRACED;
+	view.guest = &traced;
+	scar_proctext_status(&view, &ids, text, strlen(text));
+	view.guest = untraced;
+	assert_string_equal(out, "Pid:\t7\nTracerPid:\t0\nUid:\t0\t0\t0\t0\n");
+}
+
+static void status_shows_another_tracer(void **state)
+{
+	static const char text[] = "TracerPid:\t4711\n";
+	const struct scar_guest_ids ids = {.ruid = 0};
+
+	(void)state;
+	scar_proctext_status(&view, &ids, text, strlen(text));
+	assert_string_equal(out, text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -227,6 +252,8 @@ int main(void)
 		cmocka_unit_test_setup(mountstats_is_made_from_mountinfo, start),
 		cmocka_unit_test_setup(environ_loses_the_engines_entries, start),
 		cmocka_unit_test_setup(status_shows_the_guests_ids, start),
+		cmocka_unit_test_setup(status_shows_no_tracer_that_is_ours, start),
+		cmocka_unit_test_setup(status_shows_another_tracer, start),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
