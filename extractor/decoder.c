@@ -18,9 +18,9 @@ struct scar_decoder {
 	size_t magic_len;
 };
 
-static void *plain_create(struct scar_err *err)
+static void *plain_create(const struct scar_decoder_sink *sink, struct scar_err *err)
 {
-	(void)err;
+	(void)sink, (void)err;
 	return NULL;
 }
 
@@ -127,7 +127,7 @@ static int choose(struct scar_decoder *decoder, struct scar_err *err)
 
 	if (!format)
 		return -1;
-	state = format->create(err);
+	state = format->create(decoder->sink, err);
 	if (!state && format != &plain)
 		return -1;
 	decoder->format = format;

@@ -11,6 +11,7 @@
 #ifndef SCAR_EXTRACTOR_DECODER_H
 #define SCAR_EXTRACTOR_DECODER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,9 @@
 struct scar_err;
 struct scar_decoder;
 
+/** A zstd window of 2^22 and what goes with it. */
+#define SCAR_DECODER_SMALL_BYTES ((size_t)5 << 20)
+
 /** Where the uncompressed bytes go, written in place. Borrowed until free. */
 struct scar_decoder_sink {
 	void *ctx;
@@ -26,6 +30,10 @@ struct scar_decoder_sink {
 	int (*reserve)(void *ctx, uint8_t **ret_data, size_t *ret_size, struct scar_err *err);
 	/** `len` of the bytes reserved are filled. */
 	void (*commit)(void *ctx, size_t len);
+	/**
+	 * Waits until more than SCAR_DECODER_SMALL_BYTES of memory at once may be had; false: never. NULL: always.
+	 */
+	bool (*may_be_large)(void *ctx);
 };
 
 struct scar_decoder *scar_decoder_create(const struct scar_decoder_sink *sink,

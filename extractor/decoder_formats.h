@@ -10,7 +10,7 @@
 
 struct scar_decoder_format {
 	enum scar_layer_compression compression;
-	void *(*create)(struct scar_err *err);
+	void *(*create)(const struct scar_decoder_sink *sink, struct scar_err *err);
 	void (*free)(void *state);
 	int (*push)(void *state, const struct scar_decoder_sink *sink, const uint8_t *data,
 		    size_t len, struct scar_err *err);

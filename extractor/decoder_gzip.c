@@ -43,10 +43,11 @@ struct gzip {
 	unsigned left;
 };
 
-static void *gzip_create(struct scar_err *err)
+static void *gzip_create(const struct scar_decoder_sink *sink, struct scar_err *err)
 {
 	struct gzip *gzip = calloc(1, sizeof *gzip);
 
+	(void)sink;
 	if (!gzip) {
 		scar_err_set(err, SCAR_ERR_NOMEM, "out of memory for gzip");
 		return NULL;

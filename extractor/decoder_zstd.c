@@ -3,6 +3,8 @@
 
 #include <stdbool.h>
 #include <stdlib.h>
+/* ZSTD_createDCtx_advanced(): the size of a window is known when its memory is asked for. */
+#define ZSTD_STATIC_LINKING_ONLY
 #include <zstd.h>
 #include <zstd_errors.h>
 
@@ -11,8 +13,30 @@
 
 struct zstd {
 	ZSTD_DCtx *context;
+	const struct scar_decoder_sink *sink;
 	bool between; /* the last frame is complete */
+	bool refused; /* memory that the sink did not grant */
 };
+
+/* The buffers of a frame are one piece: window and a little more. */
+static void *take_memory(void *ctx, size_t size)
+{
+	struct zstd *zstd = ctx;
+	const struct scar_decoder_sink *sink = zstd->sink;
+
+	if (size > SCAR_DECODER_SMALL_BYTES && sink->may_be_large &&
+	    !sink->may_be_large(sink->ctx)) {
+		zstd->refused = true;
+		return NULL;
+	}
+	return malloc(size);
+}
+
+static void give_memory(void *ctx, void *memory)
+{
+	(void)ctx;
+	free(memory);
+}
 
 static void zstd_free(void *state)
 {
@@ -22,12 +46,15 @@ static void zstd_free(void *state)
 	free(zstd);
 }
 
-static void *zstd_create(struct scar_err *err)
+static void *zstd_create(const struct scar_decoder_sink *sink, struct scar_err *err)
 {
 	struct zstd *zstd = calloc(1, sizeof *zstd);
 
-	if (zstd)
-		zstd->context = ZSTD_createDCtx();
+	if (zstd) {
+		zstd->sink = sink;
+		zstd->context = ZSTD_createDCtx_advanced(
+			(ZSTD_customMem){take_memory, give_memory, zstd});
+	}
 	if (!zstd || !zstd->context) {
 		free(zstd);
 		scar_err_set(err, SCAR_ERR_NOMEM, "out of memory for zstd");
@@ -43,16 +70,19 @@ static void *zstd_create(struct scar_err *err)
 	return zstd;
 }
 
-static int failed(struct scar_err *err, size_t result)
+static int failed(const struct zstd *zstd, struct scar_err *err, size_t result)
 {
 	ZSTD_ErrorCode code = ZSTD_getErrorCode(result);
 
+	if (zstd->refused)
+		return scar_err_set(err, SCAR_ERR_INTERRUPTED, "told to stop");
 	if (code == ZSTD_error_memory_allocation)
 		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory for zstd");
 	if (code == ZSTD_error_frameParameter_windowTooLarge)
-		return scar_err_set(err, SCAR_ERR_UNSUPPORTED,
-				    "the zstd layer needs a window larger than %zu MiB",
-				    ((size_t)1 << SCAR_LIMIT_ZSTD_WINDOW_LOG) >> 20);
+		return scar_err_set(
+			err, SCAR_ERR_UNSUPPORTED,
+			"the zstd layer needs a window larger than %zu MiB; compress it without --long and --ultra",
+			((size_t)1 << SCAR_LIMIT_ZSTD_WINDOW_LOG) >> 20);
 	return scar_err_set(err, SCAR_ERR_INTEGRITY, "the zstd data is damaged: %s",
 			    ZSTD_getErrorName(result));
 }
@@ -75,7 +105,7 @@ static int zstd_push(void *state, const struct scar_decoder_sink *sink, const ui
 		out.dst = room;
 		result = ZSTD_decompressStream(zstd->context, &out, &in);
 		if (ZSTD_isError(result))
-			return failed(err, result);
+			return failed(zstd, err, result);
 		sink->commit(sink->ctx, out.pos);
 		full = out.pos == out.size;
 		zstd->between = result == 0;

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "extractor/decoder.h"
 #include "extractor/ring.h"
@@ -16,20 +17,38 @@
 /* musl gives 128 KiB, which TLS and name resolution can exceed. */
 #define STACK_BYTES SCAR_MIB(1)
 
+/* Between the socket and the decompression: little, since only the digest is taken before. */
+static const struct scar_ring_options wire_options = {.block_bytes = SCAR_KIB(256),
+						      .block_count = 4};
+/* Between the decompression and the files, by way of the digest. */
+static const struct scar_ring_options ring_options = {.block_bytes = SCAR_LAYER_BLOCK_BYTES,
+						      .block_count = SCAR_LAYER_AHEAD_BYTES /
+								     SCAR_LAYER_BLOCK_BYTES,
+						      .has_checker = true};
+
+enum { FETCHING, DECODING, CHECKING, THREADS };
+
+/*
+ * Three threads and the one that applies, each with about as much to do as another: from the socket with the digest of the
+ * compressed bytes, decompression, the digest of what came out, files.
+ */
 struct scar_layer {
 	struct scar_layer_job job;
-	struct scar_ring *ring;
-	pthread_t thread;
-	bool started;
-	uint64_t received; /* the thread's until it is joined */
-	/* The applying side: a look-ahead block, and the digest of all blocks taken. */
-	struct scar_hasher *hasher;
+	struct scar_ring *wire; /* compressed */
+	struct scar_ring *ring; /* not any more */
+	pthread_t threads[THREADS];
+	int started;
+	uint64_t received;          /* the fetching thread's until it is joined */
+	struct scar_hasher *hasher; /* the checking thread's until the end of the ring */
+	/* Whether the layer is being applied: only one at a time may use much memory. */
+	pthread_mutex_t mutex;
+	pthread_cond_t turn;
+	bool is_applied, is_ended;
+	/* The applying side: a look-ahead block. */
 	const uint8_t *ahead;
 	size_t ahead_len;
 	bool has_ahead;
 };
-
-/* ---- the thread that fetches ---- */
 
 static bool is_cancelled(const struct scar_layer *layer)
 {
@@ -41,65 +60,134 @@ static int interrupted(struct scar_err *err)
 	return scar_err_set(err, SCAR_ERR_INTERRUPTED, "told to stop");
 }
 
-struct fetch {
-	struct scar_layer *layer;
-	struct scar_decoder *decoder;
-};
+/* First, so that the cause is known before its consequences; then whoever waits for more. */
+static void fail(struct scar_layer *layer, struct scar_ring *ring, const struct scar_err *err)
+{
+	layer->job.on_failure(layer->job.failure_ctx, err);
+	if (ring)
+		scar_ring_end(ring, err);
+	scar_layer_cancel(layer);
+}
+
+/* ---- the thread that fetches ---- */
 
 static int take_piece(void *ctx, const void *data, size_t len, struct scar_err *err)
 {
-	struct fetch *fetch = ctx;
+	struct scar_layer *layer = ctx;
+	const uint8_t *from = data;
 
-	if (is_cancelled(fetch->layer))
+	if (is_cancelled(layer))
 		return interrupted(err);
-	fetch->layer->received += len;
-	return scar_decoder_push(fetch->decoder, data, len, err);
+	layer->received += len;
+	while (len > 0) {
+		uint8_t *to;
+		size_t room;
+
+		if (scar_ring_reserve(layer->wire, &to, &room, err) < 0)
+			return -1;
+		room = room < len ? room : len;
+		memcpy(to, from, room);
+		scar_ring_commit(layer->wire, room);
+		from += room;
+		len -= room;
+	}
+	return 0;
 }
 
-static int reserve(void *ctx, uint8_t **ret_data, size_t *ret_size, struct scar_err *err)
-{
-	return scar_ring_reserve(ctx, ret_data, ret_size, err);
-}
-
-static void commit(void *ctx, size_t len)
-{
-	scar_ring_commit(ctx, len);
-}
-
-static int fetch_and_decode(struct scar_layer *layer, struct scar_err *err)
-{
-	const struct scar_decoder_sink sink = {layer->ring, reserve, commit};
-	struct fetch fetch = {.layer = layer};
-	int result;
-
-	fetch.decoder = scar_decoder_create(&sink, err);
-	if (!fetch.decoder)
-		return -1;
-	result = layer->job.fetch(layer->job.fetch_ctx, layer->job.descriptor, take_piece, &fetch,
-				  err);
-	if (result == 0)
-		result = scar_decoder_finish(fetch.decoder, err);
-	scar_decoder_free(fetch.decoder);
-	return result;
-}
-
+/* The wire ends well only when size and digest of the blob were right. */
 static void *fetch_main(void *arg)
 {
 	struct scar_layer *layer = arg;
 	struct scar_err err;
 
 	scar_err_clear(&err);
-	if (fetch_and_decode(layer, &err) < 0) {
-		/* First, so that the cause is known before its consequences. */
-		layer->job.on_failure(layer->job.failure_ctx, &err);
-		scar_ring_end(layer->ring, &err);
-	} else {
+	if (layer->job.fetch(layer->job.fetch_ctx, layer->job.descriptor, take_piece, layer, &err) <
+	    0)
+		fail(layer, layer->wire, &err);
+	else
+		scar_ring_end(layer->wire, NULL);
+	return NULL;
+}
+
+/* ---- the thread that decompresses ---- */
+
+static int reserve(void *ctx, uint8_t **ret_data, size_t *ret_size, struct scar_err *err)
+{
+	return scar_ring_reserve(((struct scar_layer *)ctx)->ring, ret_data, ret_size, err);
+}
+
+static void commit(void *ctx, size_t len)
+{
+	scar_ring_commit(((struct scar_layer *)ctx)->ring, len);
+}
+
+/* A large window is for the layer whose turn it is; those after it wait, which costs no more than their lead. */
+static bool may_be_large(void *ctx)
+{
+	struct scar_layer *layer = ctx;
+	bool granted;
+
+	pthread_mutex_lock(&layer->mutex);
+	while (!layer->is_applied && !layer->is_ended)
+		pthread_cond_wait(&layer->turn, &layer->mutex);
+	granted = !layer->is_ended;
+	pthread_mutex_unlock(&layer->mutex);
+	return granted;
+}
+
+static int decode(struct scar_layer *layer, struct scar_decoder *decoder, struct scar_err *err)
+{
+	const uint8_t *data;
+	size_t len;
+
+	for (;;) {
+		if (scar_ring_next(layer->wire, &data, &len, err) < 0)
+			return -1;
+		if (len == 0)
+			return scar_decoder_finish(decoder, err);
+		if (scar_decoder_push(decoder, data, len, err) < 0)
+			return -1;
+	}
+}
+
+static void *decode_main(void *arg)
+{
+	struct scar_layer *layer = arg;
+	const struct scar_decoder_sink sink = {layer, reserve, commit, may_be_large};
+	struct scar_decoder *decoder;
+	struct scar_err err;
+
+	scar_err_clear(&err);
+	decoder = scar_decoder_create(&sink, &err);
+	if (!decoder || decode(layer, decoder, &err) < 0)
+		fail(layer, layer->ring, &err);
+	else
 		scar_ring_end(layer->ring, NULL);
+	if (decoder)
+		scar_decoder_free(decoder);
+	return NULL;
+}
+
+/* ---- the thread that takes the digest ---- */
+
+static void *check_main(void *arg)
+{
+	struct scar_layer *layer = arg;
+	const uint8_t *data;
+	struct scar_err err;
+	size_t len;
+
+	/* Who made the ring fail has told it. */
+	while (scar_ring_check(layer->ring, &data, &len, &err) == 0 && len > 0) {
+		if (scar_hasher_update(layer->hasher, data, len, &err) < 0) {
+			fail(layer, NULL, &err);
+			break;
+		}
 	}
 	return NULL;
 }
 
-static int start_thread(struct scar_layer *layer, struct scar_err *err)
+static int start_thread(struct scar_layer *layer, void *(*function)(void *), struct scar_err *err)
 {
 	pthread_attr_t attr;
 	sigset_t all, before;
@@ -110,13 +198,29 @@ static int start_thread(struct scar_layer *layer, struct scar_err *err)
 	/* Signals are for the thread that waits for them. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	result = pthread_create(&layer->thread, &attr, fetch_main, layer);
+	result = pthread_create(&layer->threads[layer->started], &attr, function, layer);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	pthread_attr_destroy(&attr);
 	if (result != 0)
 		return scar_err_errno(err, result, "cannot start a thread");
-	layer->started = true;
+	layer->started++;
 	return 0;
+}
+
+static int start(struct scar_layer *layer, struct scar_err *err)
+{
+	layer->hasher = scar_hasher_create(layer->job.diff_id->alg, err);
+	if (!layer->hasher)
+		return -1;
+	layer->wire = scar_ring_create(&wire_options, err);
+	layer->ring = layer->wire ? scar_ring_create(&ring_options, err) : NULL;
+	if (!layer->ring)
+		return -1;
+	return start_thread(layer, fetch_main, err) < 0 ||
+			       start_thread(layer, decode_main, err) < 0 ||
+			       start_thread(layer, check_main, err) < 0
+		       ? -1
+		       : 0;
 }
 
 int scar_layer_open(const struct scar_layer_job *job, struct scar_layer **ret_layer,
@@ -127,9 +231,9 @@ int scar_layer_open(const struct scar_layer_job *job, struct scar_layer **ret_la
 	if (!layer)
 		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory for a layer");
 	layer->job = *job;
-	layer->hasher = scar_hasher_create(job->diff_id->alg, err);
-	if (!layer->hasher || !(layer->ring = scar_ring_create(SCAR_LAYER_AHEAD_BYTES, err)) ||
-	    start_thread(layer, err) < 0) {
+	pthread_mutex_init(&layer->mutex, NULL);
+	pthread_cond_init(&layer->turn, NULL);
+	if (start(layer, err) < 0) {
 		scar_layer_close(layer);
 		return -1;
 	}
@@ -149,11 +253,7 @@ static int next_block(void *ctx, const uint8_t **ret_data, size_t *ret_len, stru
 		*ret_len = layer->ahead_len;
 		return 0;
 	}
-	if (scar_ring_next(layer->ring, ret_data, ret_len, err) < 0)
-		return -1;
-	if (*ret_len == 0)
-		return 0;
-	return scar_hasher_update(layer->hasher, *ret_data, *ret_len, err);
+	return scar_ring_next(layer->ring, ret_data, ret_len, err);
 }
 
 static int apply_entries(struct scar_layer *layer, struct scar_rootfs *rootfs, struct scar_err *err)
@@ -205,10 +305,19 @@ static int check_diff_id(struct scar_layer *layer, struct scar_err *err)
 		scar_digest_format(&digest, have), scar_digest_format(layer->job.diff_id, want));
 }
 
+static void take_turn(struct scar_layer *layer, bool *what)
+{
+	pthread_mutex_lock(&layer->mutex);
+	*what = true;
+	pthread_cond_broadcast(&layer->turn);
+	pthread_mutex_unlock(&layer->mutex);
+}
+
 int scar_layer_apply(struct scar_layer *layer, struct scar_rootfs *rootfs, struct scar_err *err)
 {
 	struct scar_err later;
 
+	take_turn(layer, &layer->is_applied);
 	/* A stream of no bytes at all is an empty layer, though no tar. */
 	if (next_block(layer, &layer->ahead, &layer->ahead_len, err) < 0)
 		return -1;
@@ -227,7 +336,11 @@ int scar_layer_apply(struct scar_layer *layer, struct scar_rootfs *rootfs, struc
 
 void scar_layer_cancel(struct scar_layer *layer)
 {
-	scar_ring_cancel(layer->ring);
+	take_turn(layer, &layer->is_ended);
+	if (layer->wire)
+		scar_ring_cancel(layer->wire);
+	if (layer->ring)
+		scar_ring_cancel(layer->ring);
 }
 
 uint64_t scar_layer_close(struct scar_layer *layer)
@@ -236,12 +349,15 @@ uint64_t scar_layer_close(struct scar_layer *layer)
 
 	if (!layer)
 		return 0;
-	if (layer->started) {
-		scar_ring_cancel(layer->ring);
-		pthread_join(layer->thread, NULL);
-	}
+	if (layer->started)
+		scar_layer_cancel(layer);
+	for (int i = 0; i < layer->started; i++)
+		pthread_join(layer->threads[i], NULL);
 	received = layer->received;
 	scar_hasher_free(layer->hasher);
+	pthread_cond_destroy(&layer->turn);
+	pthread_mutex_destroy(&layer->mutex);
+	scar_ring_free(layer->wire);
 	scar_ring_free(layer->ring);
 	free(layer);
 	return received;

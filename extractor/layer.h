@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file layer.h
- * One layer on its way from the registry to the rootfs: fetched and decompressed by a thread of its own into a
- * bounded ring, applied by the thread that owns the rootfs. The compressed blob is never stored, nor a layer held whole.
+ * One layer on its way from the registry to the rootfs: fetched, decompressed and checked by threads of its own,
+ * with a bounded ring between each two, applied by the thread that owns the rootfs. The compressed blob is never stored, nor a layer held whole.
  */
 #ifndef SCAR_EXTRACTOR_LAYER_H
 #define SCAR_EXTRACTOR_LAYER_H
@@ -24,7 +24,8 @@ typedef int (*scar_layer_fetch)(void *ctx, const struct scar_descriptor *layer, 
 				void *sink_ctx, struct scar_err *err);
 
 /** Uncompressed bytes that a layer may have decoded ahead of the rootfs. */
-#define SCAR_LAYER_AHEAD_BYTES SCAR_MIB(4)
+#define SCAR_LAYER_AHEAD_BYTES SCAR_MIB(3)
+#define SCAR_LAYER_BLOCK_BYTES SCAR_KIB(768)
 
 struct scar_layer;
 
@@ -34,13 +35,13 @@ struct scar_layer_job {
 	const struct scar_digest *diff_id;
 	scar_layer_fetch fetch;
 	void *fetch_ctx;
-	/** Called once, from the thread that fetches, as soon as fetching or decoding fails. */
+	/** Called from a thread of the layer as soon as fetching or decoding fails; the first call tells the cause. */
 	void (*on_failure)(void *ctx, const struct scar_err *err);
 	void *failure_ctx;
 	const volatile int *cancel; /**< looked at often; may be NULL */
 };
 
-/** Starts the thread that fetches. */
+/** Starts the threads. */
 int scar_layer_open(const struct scar_layer_job *job, struct scar_layer **ret_layer,
 		    struct scar_err *err);
 /**
@@ -51,7 +52,7 @@ int scar_layer_open(const struct scar_layer_job *job, struct scar_layer **ret_la
 int scar_layer_apply(struct scar_layer *layer, struct scar_rootfs *rootfs, struct scar_err *err);
 /** Makes the fetch end at its next byte, and apply() fail; from any thread. */
 void scar_layer_cancel(struct scar_layer *layer);
-/** Cancels what is not finished, waits for the thread, frees. NULL is fine. @return compressed bytes received */
+/** Cancels what is not finished, waits for the threads, frees. NULL is fine. @return compressed bytes received */
 uint64_t scar_layer_close(struct scar_layer *layer);
 
 #endif

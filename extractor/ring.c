@@ -2,7 +2,6 @@
 #include "extractor/ring.h"
 
 #include <pthread.h>
-#include <stdbool.h>
 #include <stdlib.h>
 
 #include "runtime/base/err.h"
@@ -14,16 +13,21 @@ struct block {
 
 struct scar_ring {
 	pthread_mutex_t mutex;
+	pthread_cond_t checkable;
 	pthread_cond_t readable;
 	pthread_cond_t writable;
-	/* Counters only grow; block i of the stream lies in blocks[i % block_count]. */
+	/* Counters only grow; block i of the stream lies in blocks[i % block_count]. read <= checked <= written */
 	size_t written;
+	size_t checked; /* without a checker: as written */
 	size_t read;
 	bool ended;
 	bool failed;
 	bool cancelled;
-	bool holding; /* the reader uses block `read` */
+	bool checking; /* the checker looks at block `checked` */
+	bool holding;  /* the reader uses block `read` */
+	bool has_checker;
 	struct scar_err failure;
+	size_t block_bytes;
 	size_t block_count;
 	struct block blocks[];
 };
@@ -33,23 +37,22 @@ static int interrupted(struct scar_err *err)
 	return scar_err_set(err, SCAR_ERR_INTERRUPTED, "the layer was cancelled");
 }
 
-struct scar_ring *scar_ring_create(size_t capacity_bytes, struct scar_err *err)
+struct scar_ring *scar_ring_create(const struct scar_ring_options *options, struct scar_err *err)
 {
-	/* Two at least: one being filled, one being read. */
-	size_t count = capacity_bytes / SCAR_RING_BLOCK_BYTES;
-	struct scar_ring *ring;
+	size_t count = options->block_count < 2 ? 2 : options->block_count;
+	struct scar_ring *ring = calloc(1, sizeof *ring + count * sizeof ring->blocks[0]);
 
-	if (count < 2)
-		count = 2;
-	ring = calloc(1, sizeof *ring + count * sizeof ring->blocks[0]);
 	if (!ring) {
 		scar_err_set(err, SCAR_ERR_NOMEM, "out of memory for a layer's ring");
 		return NULL;
 	}
 	pthread_mutex_init(&ring->mutex, NULL);
+	pthread_cond_init(&ring->checkable, NULL);
 	pthread_cond_init(&ring->readable, NULL);
 	pthread_cond_init(&ring->writable, NULL);
+	ring->block_bytes = options->block_bytes;
 	ring->block_count = count;
+	ring->has_checker = options->has_checker;
 	return ring;
 }
 
@@ -61,6 +64,7 @@ void scar_ring_free(struct scar_ring *ring)
 		return;
 	for (i = 0; i < ring->block_count; i++)
 		free(ring->blocks[i].data);
+	pthread_cond_destroy(&ring->checkable);
 	pthread_cond_destroy(&ring->readable);
 	pthread_cond_destroy(&ring->writable);
 	pthread_mutex_destroy(&ring->mutex);
@@ -81,21 +85,25 @@ int scar_ring_reserve(struct scar_ring *ring, uint8_t **ret_data, size_t *ret_si
 	if (cancelled)
 		return interrupted(err);
 	if (!block->data) {
-		block->data = malloc(SCAR_RING_BLOCK_BYTES);
+		block->data = malloc(ring->block_bytes);
 		if (!block->data)
 			return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory for a layer");
 	}
 	*ret_data = block->data + block->len;
-	*ret_size = SCAR_RING_BLOCK_BYTES - block->len;
+	*ret_size = ring->block_bytes - block->len;
 	return 0;
 }
 
+/* With the mutex held: one more block is filled. */
 static void publish(struct scar_ring *ring)
 {
-	pthread_mutex_lock(&ring->mutex);
 	ring->written++;
-	pthread_cond_signal(&ring->readable);
-	pthread_mutex_unlock(&ring->mutex);
+	if (ring->has_checker) {
+		pthread_cond_signal(&ring->checkable);
+	} else {
+		ring->checked = ring->written;
+		pthread_cond_signal(&ring->readable);
+	}
 }
 
 void scar_ring_commit(struct scar_ring *ring, size_t len)
@@ -103,8 +111,11 @@ void scar_ring_commit(struct scar_ring *ring, size_t len)
 	struct block *block = &ring->blocks[ring->written % ring->block_count];
 
 	block->len += len;
-	if (block->len == SCAR_RING_BLOCK_BYTES)
-		publish(ring);
+	if (block->len < ring->block_bytes)
+		return;
+	pthread_mutex_lock(&ring->mutex);
+	publish(ring);
+	pthread_mutex_unlock(&ring->mutex);
 }
 
 void scar_ring_end(struct scar_ring *ring, const struct scar_err *failure)
@@ -113,12 +124,13 @@ void scar_ring_end(struct scar_ring *ring, const struct scar_err *failure)
 	/* When all blocks are with the reader, the current one is not the writer's: nothing is pending. */
 	if (!failure && ring->written - ring->read < ring->block_count &&
 	    ring->blocks[ring->written % ring->block_count].len > 0)
-		ring->written++;
+		publish(ring);
 	ring->ended = true;
 	if (failure) {
 		ring->failed = true;
 		ring->failure = *failure;
 	}
+	pthread_cond_signal(&ring->checkable);
 	pthread_cond_signal(&ring->readable);
 	pthread_mutex_unlock(&ring->mutex);
 }
@@ -134,30 +146,54 @@ static void give_back(struct scar_ring *ring)
 	pthread_cond_signal(&ring->writable);
 }
 
+/* With the mutex held, and the wait over: block `at`, or the end if there is none. */
+static int show(const struct scar_ring *ring, size_t at, bool is_there, const uint8_t **ret_data,
+		size_t *ret_len, struct scar_err *err)
+{
+	const struct block *block = &ring->blocks[at % ring->block_count];
+
+	if (ring->failed) {
+		*err = ring->failure;
+		return -1;
+	}
+	if (ring->cancelled)
+		return interrupted(err);
+	*ret_data = is_there ? block->data : NULL;
+	*ret_len = is_there ? block->len : 0;
+	return 0;
+}
+
+int scar_ring_check(struct scar_ring *ring, const uint8_t **ret_data, size_t *ret_len,
+		    struct scar_err *err)
+{
+	int result;
+
+	pthread_mutex_lock(&ring->mutex);
+	if (ring->checking) {
+		ring->checking = false;
+		ring->checked++;
+		pthread_cond_signal(&ring->readable);
+	}
+	while (!ring->cancelled && !ring->ended && ring->written == ring->checked)
+		pthread_cond_wait(&ring->checkable, &ring->mutex);
+	result = show(ring, ring->checked, ring->written > ring->checked, ret_data, ret_len, err);
+	ring->checking = result == 0 && *ret_len > 0;
+	pthread_mutex_unlock(&ring->mutex);
+	return result;
+}
+
 int scar_ring_next(struct scar_ring *ring, const uint8_t **ret_data, size_t *ret_len,
 		   struct scar_err *err)
 {
-	const struct block *block;
-	int result = 0;
+	int result;
 
 	pthread_mutex_lock(&ring->mutex);
 	give_back(ring);
-	while (!ring->cancelled && !ring->ended && ring->written == ring->read)
+	while (!ring->cancelled && !ring->failed && ring->checked == ring->read &&
+	       !(ring->ended && ring->checked == ring->written))
 		pthread_cond_wait(&ring->readable, &ring->mutex);
-	if (ring->failed) {
-		*err = ring->failure;
-		result = -1;
-	} else if (ring->cancelled) {
-		result = interrupted(err);
-	} else if (ring->written == ring->read) {
-		*ret_data = NULL;
-		*ret_len = 0;
-	} else {
-		block = &ring->blocks[ring->read % ring->block_count];
-		ring->holding = true;
-		*ret_data = block->data;
-		*ret_len = block->len;
-	}
+	result = show(ring, ring->read, ring->checked > ring->read, ret_data, ret_len, err);
+	ring->holding = result == 0 && *ret_len > 0;
 	pthread_mutex_unlock(&ring->mutex);
 	return result;
 }
@@ -166,6 +202,7 @@ void scar_ring_cancel(struct scar_ring *ring)
 {
 	pthread_mutex_lock(&ring->mutex);
 	ring->cancelled = true;
+	pthread_cond_broadcast(&ring->checkable);
 	pthread_cond_broadcast(&ring->readable);
 	pthread_cond_broadcast(&ring->writable);
 	pthread_mutex_unlock(&ring->mutex);

@@ -39,7 +39,8 @@
 
 /* Layers */
 #define SCAR_LIMIT_TAR_ENTRIES 4000000
-#define SCAR_LIMIT_ZSTD_WINDOW_LOG 27
+/* Decoders should take 2^23 (RFC 8878, 3.1.1.1.2), more is theirs to choose; this is what 64 MiB of memory allow. */
+#define SCAR_LIMIT_ZSTD_WINDOW_LOG 25
 #define SCAR_LIMIT_PATH_BYTES 4096 /* PATH_MAX */
 
 /* Program arguments and environment of an image config or event, as ARG_MAX on Linux. */

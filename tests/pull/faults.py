@@ -7,6 +7,7 @@ After every one: what is in the store's rootfs/ is complete and right to the las
 
 import argparse
 import hashlib
+import json
 import os
 import random
 import signal
@@ -23,11 +24,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.support import images, oci_layout
 from tests.support.faulty_registry import Answer, FaultyRegistry
-from tests.support.places import ROOT, scratch
+from tests.support.places import ROOT, scratch, tool
 from tests.support.registry import Registry
 
 PULL_RUN = ROOT / "build/pull-run"
 NO_SPACE = "[no-space]"
+WINDOW_LOG_MAX = 25  # SCAR_LIMIT_ZSTD_WINDOW_LOG
 
 
 def make_image(folder: Path) -> Path:
@@ -65,6 +67,22 @@ def fingerprint(tree: Path) -> str:
             elif path.is_file():
                 digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+def make_large_windows(folder: Path, log: int) -> Path:
+    """Three zstd layers whose frames need windows of 2^log bytes, and have that much in them."""
+    layout = folder / f"windows{log}"
+    tars = [oci_layout.Layer().file(f"noise{n}", random.Random(n).randbytes(40 << 20)).tar() for n in range(3)]
+    oci_layout.write(layout, oci_layout.Image(tars, compress=False))
+    # skopeo's own zstd has no such windows: the layers change here, and what names them.
+    manifest = oci_layout.read_json(layout, oci_layout.top(layout)["digest"])
+    for layer in manifest["layers"]:
+        plain = (layout / "blobs" / layer["digest"].replace(":", "/")).read_bytes()
+        packed = subprocess.run([tool("zstd"), "-q", "-1", f"--long={log}", "-c"], input=plain, capture_output=True, check=True).stdout
+        layer |= oci_layout._put(layout, packed, "application/vnd.oci.image.layer.v1.tar+zstd")
+    top = oci_layout._put_json(layout, manifest, oci_layout.MANIFEST) | {"annotations": {"org.opencontainers.image.ref.name": "latest"}}
+    (layout / "index.json").write_text(json.dumps({"schemaVersion": 2, "mediaType": oci_layout.INDEX, "manifests": [top]}))
+    return layout
 
 
 class Run:
@@ -138,6 +156,20 @@ class Run:
         self.good(store, f"drop {number}")
         subprocess.run(["rm", "-rf", str(store)], check=True)
 
+    def memory(self, log: int, registry: Registry) -> None:
+        """Peak resident memory, and the error beyond the limit."""
+        layout = make_large_windows(self.folder, log)
+        done = self.pull(self.folder / "memory", registry.push(layout, f"faults/windows{log}"))
+        subprocess.run(["rm", "-rf", str(layout), str(self.folder / "memory")], check=True)
+        if log > WINDOW_LOG_MAX:
+            assert "[unsupported]" in done.stderr and "window" in done.stderr, done.stderr
+            self.count(f"2^{log}: refused")
+            return
+        assert done.returncode == 0, done.stderr
+        peak = int(done.stdout.split("peak_kib ")[1].split()[0])
+        assert peak <= 64 << 10, f"windows of 2^{log}: {peak} KiB of memory"
+        self.count(f"2^{log}: {peak >> 10} MiB")
+
     def full(self, number: int, need: int) -> None:
         place = self.folder / f"full{number}"
         place.mkdir()
@@ -178,6 +210,7 @@ def main() -> int:
         cases: list[tuple[str, int, Callable[[int], None]]] = [
             ("killed pulls", options.kills, lambda n: run.killed(n, seconds)),
             ("dropped connections", options.drops, lambda n: run.dropped(n, proxy, registry.host)),
+            ("zstd windows", 5, lambda n: run.memory(22 + n, registry)),
             ("full disks", options.disks, lambda n: run.full(n, run.need)),
         ]
         for name, times, case in cases:

@@ -41,7 +41,8 @@ static void commit(void *ctx, size_t len)
 static int decode(const void *data, size_t len, size_t piece, size_t room,
 		  struct output *ret_output, struct scar_err *err)
 {
-	const struct scar_decoder_sink sink = {ret_output, reserve, commit};
+	const struct scar_decoder_sink sink = {
+		.ctx = ret_output, .reserve = reserve, .commit = commit};
 	struct scar_decoder *decoder = scar_decoder_create(&sink, err);
 	const uint8_t *bytes = data;
 	int result = 0;
@@ -285,6 +286,46 @@ static void a_zstd_window_too_large_is_refused(void **state)
 	must_not_give(packed, sizeof packed - 1, SCAR_ERR_UNSUPPORTED);
 }
 
+static bool never(void *ctx)
+{
+	(void)ctx;
+	return false;
+}
+
+static void a_large_window_waits_for_leave(void **state)
+{
+	/* Window descriptors of 2^22 and 2^23; a raw block of one byte, the last. */
+	static const uint8_t small[] = "\x28\xb5\x2f\xfd\x00\x60\x09\0\0x";
+	static const uint8_t large[] = "\x28\xb5\x2f\xfd\x00\x68\x09\0\0x";
+	struct output out = {.room = 16};
+	struct scar_decoder_sink sink = {.ctx = &out, .reserve = reserve, .commit = commit};
+	struct scar_err err;
+	int i;
+
+	(void)state;
+	scar_buf_init(&out.buf, 1 << 20);
+	for (i = 0; i < 4; i++) {
+		const uint8_t *packed = i & 1 ? large : small;
+		struct scar_decoder *decoder;
+
+		sink.may_be_large = i & 2 ? never : NULL;
+		decoder = scar_decoder_create(&sink, &err);
+		assert_non_null(decoder);
+		if (i == 3) {
+			assert_int_equal(scar_decoder_push(decoder, packed, sizeof small - 1, &err),
+					 -1);
+			assert_int_equal(err.kind, SCAR_ERR_INTERRUPTED);
+		} else {
+			assert_int_equal(scar_decoder_push(decoder, packed, sizeof small - 1, &err),
+					 0);
+			assert_int_equal(scar_decoder_finish(decoder, &err), 0);
+		}
+		scar_decoder_free(decoder);
+	}
+	assert_int_equal(out.buf.len, 3);
+	scar_buf_clear(&out.buf);
+}
+
 static void plain_bytes_go_through(void **state)
 {
 	uint8_t *data = sample(20000);
@@ -321,6 +362,7 @@ int main(void)
 		T(zstd_frames_and_skippable_ones_follow_one_another),
 		T(zstd_cut_anywhere_is_refused),
 		T(a_zstd_window_too_large_is_refused),
+		T(a_large_window_waits_for_leave),
 		T(plain_bytes_go_through),
 		T(other_compressions_are_named),
 	};

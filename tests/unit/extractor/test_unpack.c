@@ -108,10 +108,14 @@ static void chain_ids_are_those_of_the_specification(void **state)
 	assert_int_equal(scar_unpack_chain_id(NULL, 0, &chain_id, &err), 0);
 }
 
+#define BLOCK_BYTES ((size_t)64 << 10)
+
+static const struct scar_ring_options small = {.block_bytes = BLOCK_BYTES, .block_count = 2};
+
 static void a_full_ring_waits_and_cancel_wakes(void **state)
 {
 	struct scar_err err;
-	struct scar_ring *ring = scar_ring_create(0, &err);
+	struct scar_ring *ring = scar_ring_create(&small, &err);
 	const uint8_t *data;
 	uint8_t *room;
 	size_t size, len;
@@ -119,7 +123,7 @@ static void a_full_ring_waits_and_cancel_wakes(void **state)
 	(void)state;
 	assert_non_null(ring);
 	assert_int_equal(scar_ring_reserve(ring, &room, &size, &err), 0);
-	assert_int_equal(size, SCAR_RING_BLOCK_BYTES);
+	assert_int_equal(size, BLOCK_BYTES);
 	memset(room, 'x', size);
 	scar_ring_commit(ring, size - 1);
 	assert_int_equal(scar_ring_reserve(ring, &room, &size, &err), 0);
@@ -127,7 +131,7 @@ static void a_full_ring_waits_and_cancel_wakes(void **state)
 	*room = 'y';
 	scar_ring_commit(ring, 1);
 	assert_int_equal(scar_ring_next(ring, &data, &len, &err), 0);
-	assert_int_equal(len, SCAR_RING_BLOCK_BYTES);
+	assert_int_equal(len, BLOCK_BYTES);
 	assert_int_equal(data[len - 1], 'y');
 	assert_int_equal(scar_ring_reserve(ring, &room, &size, &err), 0);
 	scar_ring_commit(ring, 3);
@@ -143,6 +147,46 @@ static void a_full_ring_waits_and_cancel_wakes(void **state)
 	scar_ring_free(ring);
 }
 
+static void a_block_is_checked_before_it_is_read(void **state)
+{
+	static const struct scar_ring_options options = {
+		.block_bytes = BLOCK_BYTES, .block_count = 2, .has_checker = true};
+	struct scar_err err, failure;
+	struct scar_ring *ring = scar_ring_create(&options, &err);
+	const uint8_t *data;
+	uint8_t *room;
+	size_t size, len;
+
+	(void)state;
+	assert_non_null(ring);
+	assert_int_equal(scar_ring_reserve(ring, &room, &size, &err), 0);
+	memset(room, 'x', size);
+	scar_ring_commit(ring, size);
+	assert_int_equal(scar_ring_check(ring, &data, &len, &err), 0);
+	assert_int_equal(len, BLOCK_BYTES);
+	assert_int_equal(scar_ring_reserve(ring, &room, &size, &err), 0);
+	scar_ring_commit(ring, 5);
+	scar_ring_end(ring, NULL);
+	/* The checker has done with a block when it asks for the next. */
+	assert_int_equal(scar_ring_check(ring, &data, &len, &err), 0);
+	assert_int_equal(len, 5);
+	assert_int_equal(scar_ring_next(ring, &data, &len, &err), 0);
+	assert_int_equal(len, BLOCK_BYTES);
+	assert_int_equal(scar_ring_check(ring, &data, &len, &err), 0);
+	assert_int_equal(len, 0);
+	assert_int_equal(scar_ring_next(ring, &data, &len, &err), 0);
+	assert_int_equal(len, 5);
+	assert_int_equal(scar_ring_next(ring, &data, &len, &err), 0);
+	assert_int_equal(len, 0);
+	scar_err_set(&failure, SCAR_ERR_NETWORK, "the cause");
+	scar_ring_end(ring, &failure);
+	assert_int_equal(scar_ring_check(ring, &data, &len, &err), -1);
+	assert_int_equal(err.kind, SCAR_ERR_NETWORK);
+	assert_int_equal(scar_ring_next(ring, &data, &len, &err), -1);
+	assert_int_equal(err.kind, SCAR_ERR_NETWORK);
+	scar_ring_free(ring);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -150,6 +194,7 @@ int main(void)
 		cmocka_unit_test(all_compressions_give_the_same),
 		cmocka_unit_test(chain_ids_are_those_of_the_specification),
 		cmocka_unit_test(a_full_ring_waits_and_cancel_wakes),
+		cmocka_unit_test(a_block_is_checked_before_it_is_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
