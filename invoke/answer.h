@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file answer.h
- * From a program's output and end to the answer of the invocation.
+ * From what programs put out, and how they ended, to the one answer of the invocation. An invocation runs a program once for each item of
+ * its event, most often once.
  *
- * A program that exits with status 0 has its standard output as the answer, byte for byte. Any other end is a function error whose
- * document besides errorType and errorMessage has
+ * The content is the program's standard output byte for byte, or (SCAR_OUTPUT) the files it left, or a JSON document about the run. How it is
+ * sent depends on who asked:
  *
- *   exitCode         the exit status; 128 + N for signal N, 124 for a time-out, as shells and timeout(1) tell them
- *   signal           number, and signalName, if a signal ended it
- *   stderrTail       the last SCAR_LIMIT_STDERR_TAIL_BYTES of standard error
- *   stdout           base64 of the first SCAR_ANSWER_STDOUT_BYTES of standard output (buffered only: a streamed answer had them)
- *   stdoutTruncated  true if there was more
+ *   directly      as it is; a program that did not end well makes a function error whose document besides errorType and errorMessage has
+ *                 exitCode, signal and signalName, stderrTail, and unless they were streamed stdout (base64 of the first
+ *                 SCAR_ANSWER_STDOUT_BYTES) and stdoutTruncated
+ *   over HTTP     in the document that http_answer.h tells, or after the prelude of a stream; a failure has a status of 500 or more
+ *   queue, stream {"batchItemFailures": [...]}; what programs put out goes to the log
  */
 #ifndef SCAR_INVOKE_ANSWER_H
 #define SCAR_INVOKE_ANSWER_H
@@ -19,31 +20,75 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "invoke/content.h"
+#include "invoke/failure.h"
+#include "invoke/run.h"
+#include "invoke/tail.h"
+#include "invoke/zip.h"
 #include "runtime/api/response.h"
 #include "runtime/base/buf.h"
 #include "runtime/base/limits.h"
 
 struct scar_err;
-struct scar_run_result;
+struct scar_event;
 
 #define SCAR_ANSWER_STDOUT_BYTES SCAR_KIB(256)
 
-struct scar_answer {
-	struct scar_response *response;
-	enum scar_response_mode mode;
-	bool begun;           /* the response was begun */
-	bool too_large;       /* buffered: kept holds the beginning */
-	struct scar_buf kept; /* buffered */
+enum scar_answer_output {
+	SCAR_ANSWER_STDOUT,
+	SCAR_ANSWER_FILES, /**< no file: standard output; one: its bytes; several: a zip archive (OSCAR's rule) */
+	SCAR_ANSWER_ZIP, /**< a zip archive of all files */
+	SCAR_ANSWER_JSON /**< a document of exit code, time, output and errors; no function error then */
 };
 
-/** `response` is borrowed. Sends nothing yet. */
-void scar_answer_init(struct scar_answer *answer, struct scar_response *response,
-		      enum scar_response_mode mode);
+/** Everything is borrowed. */
+struct scar_answer_options {
+	struct scar_response *response;
+	const struct scar_event *event; /**< NULL: invoked directly, with one item */
+	enum scar_response_mode mode;
+	enum scar_answer_output output;
+	bool head;             /**< over HTTP: standard output begins with header fields */
+	bool plain_text;       /**< over HTTP: see http_answer.h */
+	uint64_t memory_bytes; /**< what the function has, 0 if not known */
+	const char *request_id, *log_group, *log_stream;
+	int log_fd; /**< where output goes that nobody is answered with; -1: nowhere */
+};
+
+struct scar_answer {
+	struct scar_answer_options options;
+	bool begun;       /* the response was begun */
+	bool too_large;   /* buffered: kept holds the beginning */
+	uint64_t written; /* bytes of standard output */
+	struct scar_buf
+		kept; /* buffered output; streamed: what waits for the head of the answer to be known */
+	struct scar_buf
+		report; /* SCAR_ANSWER_JSON: documents with commas between them; batches: failed ids */
+	struct scar_content_head head;
+	bool has_head;
+	const char *content_type; /* NULL: guessed */
+	struct scar_zip zip;
+	bool has_zip;
+	struct scar_buf files; /* one file, or the archive */
+	bool has_files;
+	size_t runs;                 /* items done */
+	const char *reported;        /* id of the last record told to have failed */
+	struct scar_failure failure; /* of the first item that failed */
+	struct scar_run_result last; /* of the first that failed, or the last */
+	struct scar_tail log;
+};
+
+/** Sends nothing yet. */
+void scar_answer_init(struct scar_answer *answer, const struct scar_answer_options *options);
 /** A piece of standard output; a scar_run_sink. A buffered answer that gets too large forgets the rest. */
 int scar_answer_write(void *answer, const void *data, size_t len, struct scar_err *err);
-/** Ends the answer as the program ended. memory_bytes: what the function has, 0 if not known. */
-int scar_answer_finish(struct scar_answer *answer, const struct scar_run_result *result,
-		       uint64_t memory_bytes, struct scar_err *err);
+/** The program of item `index` has ended. output_fd: its TMP_OUTPUT_DIR, or -1. @return 1: go on with the next item, 0: stop here, -1 */
+int scar_answer_ran(struct scar_answer *answer, size_t index, const struct scar_run_result *result,
+		    int output_fd, struct scar_err *err);
+/** Item `index` could not be run. @return as scar_answer_ran() */
+int scar_answer_broke(struct scar_answer *answer, size_t index, const struct scar_err *why,
+		      struct scar_err *err);
+/** Sends what is left and ends the answer. */
+int scar_answer_finish(struct scar_answer *answer, struct scar_err *err);
 void scar_answer_clear(struct scar_answer *answer);
 
 #define scar_answer_auto scar_auto(scar_answer_clear)

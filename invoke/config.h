@@ -44,6 +44,12 @@ const struct scar_setting *scar_settings(size_t *ret_count);
 
 enum scar_log_format_choice { SCAR_LOG_FORMAT_TEXT, SCAR_LOG_FORMAT_JSON };
 enum scar_response_choice { SCAR_RESPOND_BUFFERED, SCAR_RESPOND_STREAMING };
+enum scar_output_choice {
+	SCAR_OUTPUT_STDOUT,
+	SCAR_OUTPUT_FILES,
+	SCAR_OUTPUT_ZIP,
+	SCAR_OUTPUT_JSON
+};
 
 /** Owns its strings; those not set are NULL. */
 struct scar_invoke_config {
@@ -62,6 +68,11 @@ struct scar_invoke_config {
 	char *script_text;      /**< as set */
 	struct scar_buf script; /**< the script itself; empty if none */
 	int64_t response_mode;  /**< enum scar_response_choice */
+	int64_t output;         /**< enum scar_output_choice */
+	bool output_headers;
+	bool http_text;
+	bool body_is_event;
+	bool pass_credentials;
 	int64_t threshold_ms;
 	char *log_level_text;
 	int log_level;      /**< enum scar_log_level */

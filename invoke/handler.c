@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "invoke/handler.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "extractor/store.h"
 #include "invoke/answer.h"
 #include "invoke/config.h"
 #include "invoke/engine/engine.h"
+#include "invoke/events/event.h"
 #include "invoke/image.h"
 #include "invoke/job.h"
 #include "invoke/plan.h"
@@ -31,6 +36,23 @@ struct scar_invoke {
 	const struct scar_engine_ops *engine;
 	struct scar_images *images;
 	char *state_dir; /* the engine's, for all invocations: it keeps what it has learnt of files */
+	int stop_fd;     /* readable from scar_invoke_stop() on */
+	pthread_mutex_t mutex;
+	pthread_cond_t idle;
+	bool busy, stopping; /* under the mutex */
+};
+
+/* One invocation. */
+struct work {
+	struct scar_invoke *invoke;
+	const struct scar_invocation *invocation;
+	const struct scar_event *event;
+	struct scar_job job;
+	struct scar_image_use use;
+	struct scar_user user;
+	const struct limits *limits;
+	struct scar_response *response;
+	struct scar_answer *answer;
 };
 
 /* When to stop, and how long it may take. */
@@ -56,6 +78,14 @@ int scar_invoke_open(const struct scar_invoke_config *config, struct scar_invoke
 	if (!invoke)
 		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
 	invoke->config = config;
+	pthread_mutex_init(&invoke->mutex, NULL);
+	pthread_cond_init(&invoke->idle, NULL);
+	invoke->stop_fd = eventfd(0, EFD_CLOEXEC);
+	if (invoke->stop_fd < 0) {
+		scar_err_errno(err, errno, "cannot make an event descriptor");
+		scar_invoke_close(invoke);
+		return -1;
+	}
 	/* The store first: it sees to the mode and owner of the directory that all share. */
 	if (scar_images_open(config, &invoke->images, err) < 0 ||
 	    scar_workspace_sweep(config->store_dir, err) < 0 || make_state_dir(invoke, err) < 0 ||
@@ -74,7 +104,24 @@ void scar_invoke_close(struct scar_invoke *invoke)
 		return;
 	scar_images_close(invoke->images);
 	free(invoke->state_dir);
+	scar_cleanup_fd(&invoke->stop_fd);
+	pthread_cond_destroy(&invoke->idle);
+	pthread_mutex_destroy(&invoke->mutex);
 	free(invoke);
+}
+
+void scar_invoke_stop(struct scar_invoke *invoke, int64_t patience_ms)
+{
+	int64_t until_ms = scar_clock_epoch_ms() + patience_ms;
+	const struct timespec until = {.tv_sec = until_ms / 1000,
+				       .tv_nsec = until_ms % 1000 * 1000000};
+
+	pthread_mutex_lock(&invoke->mutex);
+	invoke->stopping = true;
+	(void)eventfd_write(invoke->stop_fd, 1);
+	while (invoke->busy && pthread_cond_timedwait(&invoke->idle, &invoke->mutex, &until) == 0)
+		;
+	pthread_mutex_unlock(&invoke->mutex);
 }
 
 /* ---- one invocation ---- */
@@ -108,21 +155,26 @@ static int choose_image(const struct scar_invoke_config *config, const struct sc
 	return 0;
 }
 
-static int prepare(const struct scar_workspace *workspace, const struct scar_invocation *invocation,
-		   const struct scar_plan *plan, struct scar_err *err)
+static int prepare(const struct scar_workspace *workspace, const struct scar_plan *plan,
+		   struct scar_err *err)
 {
-	if (scar_workspace_put_event(workspace, invocation->event.data, invocation->event.len,
-				     err) < 0)
+	if (scar_workspace_put_event(workspace, plan->payload->data, plan->payload->len, err) < 0)
 		return -1;
 	if (!plan->script)
 		return 0;
 	return scar_workspace_put_script(workspace, plan->script->data, plan->script->len, err);
 }
 
-static int run_plan(const struct scar_invoke *invoke, const struct scar_plan *plan,
-		    const struct scar_store_entry *rootfs, const struct limits *limits,
-		    struct scar_response *response, struct scar_err *err)
+static bool wants_files(const struct scar_invoke_config *config)
 {
+	return config->output == SCAR_OUTPUT_FILES || config->output == SCAR_OUTPUT_ZIP;
+}
+
+/* @return 1 to go on with the next item, 0 to stop, -1 */
+static int run_plan(const struct work *work, size_t index, const struct scar_plan *plan,
+		    const struct scar_workspace *workspace, struct scar_err *err)
+{
+	const struct scar_store_entry *rootfs = work->use.entry;
 	const struct scar_engine_spec spec = {
 		.rootfs = rootfs->rootfs_path,
 		.rootfs_fd = rootfs->rootfs_fd,
@@ -135,78 +187,226 @@ static int run_plan(const struct scar_invoke *invoke, const struct scar_plan *pl
 		.group_count = plan->group_count,
 		.binds = plan->binds,
 		.bind_count = plan->bind_count,
-		.state_dir = invoke->state_dir,
+		.state_dir = work->invoke->state_dir,
 		.owners_path = rootfs->owners_path,
 		.undo_dir = rootfs->undo_dir,
 	};
-	scar_answer_auto struct scar_answer answer;
 	const struct scar_run_options options = {
-		.engine = invoke->engine,
+		.engine = work->invoke->engine,
 		.spec = &spec,
 		.input = plan->input->data,
 		.input_len = plan->input->len,
 		.sink = scar_answer_write,
-		.sink_ctx = &answer,
+		.sink_ctx = work->answer,
 		.stderr_fd = STDERR_FILENO,
-		.deadline_ms = limits->stop_ms,
-		.grace_ms = limits->grace_ms,
+		.deadline_ms = work->limits->stop_ms,
+		.grace_ms = work->limits->grace_ms,
+		.stop_fd = work->invoke->stop_fd,
 		.marker = plan->marker,
 	};
+	scar_fd_auto int output_fd = -1;
 	struct scar_run_result result;
 
-	scar_answer_init(&answer, response,
-			 invoke->config->response_mode == SCAR_RESPOND_STREAMING
-				 ? SCAR_RESPONSE_STREAMING
-				 : SCAR_RESPONSE_BUFFERED);
 	if (scar_run(&options, &result, err) < 0)
 		return -1;
-	return scar_answer_finish(&answer, &result, (uint64_t)invoke->config->memory_mb << 20, err);
+	if (wants_files(work->invoke->config) &&
+	    scar_workspace_open_output(workspace, &output_fd, err) < 0)
+		return -1;
+	return scar_answer_ran(work->answer, index, &result, output_fd, err);
 }
 
-static int handle_in(const struct scar_invoke *invoke, const struct scar_invocation *invocation,
-		     const struct scar_job *job, const struct scar_image_use *use,
-		     const struct scar_workspace *workspace, const struct limits *limits,
-		     struct scar_response *response, struct scar_err *err)
+static int run_in(const struct work *work, size_t index, const struct scar_workspace *workspace,
+		  struct scar_err *err)
 {
-	const struct scar_image_config *image = &use->image->config;
-	scar_user_auto struct scar_user user = {0};
 	scar_plan_auto struct scar_plan plan = {0};
 	const struct scar_plan_input input = {
-		.config = invoke->config,
-		.image = image,
-		.invocation = invocation,
-		.job = job,
-		.user = &user,
+		.config = work->invoke->config,
+		.image = &work->use.image->config,
+		.invocation = work->invocation,
+		.job = &work->job,
+		.user = &work->user,
 		.workspace = workspace,
+		.event = work->event,
+		.item = &work->event->items[index],
 	};
 
-	if (scar_user_resolve(use->entry->rootfs_fd, image->user, &user, err) < 0 ||
-	    scar_plan_make(&input, &plan, err) < 0 ||
-	    prepare(workspace, invocation, &plan, err) < 0)
+	if (scar_plan_make(&input, &plan, err) < 0 || prepare(workspace, &plan, err) < 0)
 		return -1;
-	return run_plan(invoke, &plan, use->entry, limits, response, err);
+	return run_plan(work, index, &plan, workspace, err);
+}
+
+static int run_item(const struct work *work, size_t index, struct scar_err *err)
+{
+	struct scar_workspace workspace = SCAR_WORKSPACE_NONE;
+	struct scar_err other;
+	int result;
+
+	if (work->limits->stop_ms && scar_clock_left_ms(work->limits->stop_ms) == 0)
+		return scar_err_set(err, SCAR_ERR_TIMEOUT,
+				    "there was no time left to begin with this record");
+	if (scar_workspace_create(work->invoke->config->store_dir, work->invocation->request_id,
+				  &workspace, err) < 0)
+		return -1;
+	result = run_in(work, index, &workspace, err);
+	if (scar_workspace_remove(&workspace, &other) < 0)
+		scar_warn("cannot clean up after the invocation: %s", other.msg);
+	return result;
+}
+
+/* One failed item is told in the answer; only an answer that cannot be given ends all. */
+static int run_items(const struct work *work, struct scar_err *err)
+{
+	struct scar_err why;
+	int go_on = 1;
+
+	for (size_t i = 0; i < work->event->count && go_on > 0; i++) {
+		go_on = run_item(work, i, &why);
+		if (go_on < 0 && scar_response_finished(work->response)) {
+			/* Nobody takes the answer any more. */
+			*err = why;
+			return -1;
+		}
+		if (go_on < 0)
+			go_on = scar_answer_broke(work->answer, i, &why, err);
+	}
+	return go_on < 0 ? -1 : scar_answer_finish(work->answer, err);
+}
+
+/* What the event asks for: in its own keys, or by wish in those of an HTTP request's body. */
+static int read_job(const struct scar_invoke_config *config,
+		    const struct scar_invocation *invocation, const struct scar_event *event,
+		    struct scar_job *job, struct scar_err *err)
+{
+	bool body = config->body_is_event && event->is_http && event->count == 1 &&
+		    event->items[0].has_payload;
+	const struct scar_buf *text = body ? &event->items[0].payload : &invocation->event;
+
+	return scar_job_parse(text->data, text->len, job, err);
+}
+
+static int handle_event(struct work *work, struct scar_err *err)
+{
+	const struct scar_invoke_config *config = work->invoke->config;
+	const char *reference = NULL;
+
+	/* Nothing to run is nothing to pull either. */
+	if (work->event->count == 0)
+		return scar_answer_finish(work->answer, err);
+	if (read_job(config, work->invocation, work->event, &work->job, err) < 0 ||
+	    choose_image(config, &work->job, &reference, err) < 0 ||
+	    scar_images_get(work->invoke->images, reference, work->limits->stop_ms, &work->use,
+			    err) < 0 ||
+	    scar_user_resolve(work->use.entry->rootfs_fd, work->use.image->config.user, &work->user,
+			      err) < 0)
+		return -1;
+	return run_items(work, err);
+}
+
+static void clear_work(struct work *work)
+{
+	scar_user_clear(&work->user);
+	scar_image_use_end(&work->use);
+	scar_job_clear(&work->job);
+}
+
+static struct scar_answer_options answer_options(const struct scar_invoke_config *config,
+						 const struct scar_invocation *invocation,
+						 const struct scar_event *event,
+						 struct scar_response *response)
+{
+	static const enum scar_answer_output outputs[] = {
+		[SCAR_OUTPUT_STDOUT] = SCAR_ANSWER_STDOUT,
+		[SCAR_OUTPUT_FILES] = SCAR_ANSWER_FILES,
+		[SCAR_OUTPUT_ZIP] = SCAR_ANSWER_ZIP,
+		[SCAR_OUTPUT_JSON] = SCAR_ANSWER_JSON,
+	};
+	char *const *environment = config->environment;
+
+	return (struct scar_answer_options){
+		.response = response,
+		.event = event,
+		.mode = config->response_mode == SCAR_RESPOND_STREAMING ? SCAR_RESPONSE_STREAMING
+									: SCAR_RESPONSE_BUFFERED,
+		.output = outputs[config->output],
+		.head = config->output_headers,
+		.plain_text = config->http_text,
+		.memory_bytes = (uint64_t)config->memory_mb << 20,
+		.request_id = invocation->request_id,
+		.log_group = scar_environment_get(environment, "AWS_LAMBDA_LOG_GROUP_NAME"),
+		.log_stream = scar_environment_get(environment, "AWS_LAMBDA_LOG_STREAM_NAME"),
+		.log_fd = STDERR_FILENO,
+	};
+}
+
+/* A failure before any item ran is that of all; who asks over HTTP or for a batch is told in its own way. */
+static int handle(struct scar_invoke *invoke, const struct scar_invocation *invocation,
+		  struct scar_response *response, struct scar_err *err)
+{
+	const struct limits limits = limits_of(invoke->config, invocation->deadline_ms);
+	scar_event_auto struct scar_event event = {0};
+	scar_answer_auto struct scar_answer answer;
+	struct work work = {.invoke = invoke,
+			    .invocation = invocation,
+			    .event = &event,
+			    .limits = &limits,
+			    .response = response,
+			    .answer = &answer};
+	struct scar_answer_options options;
+	struct scar_err why;
+	int failed;
+
+	if (scar_event_read(invocation->event.data, invocation->event.len,
+			    invoke->config->body_is_event, &event, err) < 0) {
+		options = answer_options(invoke->config, invocation, NULL, response);
+		scar_answer_init(&answer, &options);
+		return -1;
+	}
+	scar_debug("an event of %s with %zu items", event.source, event.count);
+	options = answer_options(invoke->config, invocation, &event, response);
+	scar_answer_init(&answer, &options);
+	failed = handle_event(&work, &why);
+	clear_work(&work);
+	if (!failed)
+		return 0;
+	if (!event.is_http || scar_response_finished(response)) {
+		*err = why;
+		return -1;
+	}
+	if (scar_answer_broke(&answer, 0, &why, err) < 0)
+		return -1;
+	return scar_answer_finish(&answer, err);
+}
+
+static int begin(struct scar_invoke *invoke, struct scar_err *err)
+{
+	bool stopping;
+
+	pthread_mutex_lock(&invoke->mutex);
+	stopping = invoke->stopping;
+	invoke->busy = !stopping;
+	pthread_mutex_unlock(&invoke->mutex);
+	return stopping
+		       ? scar_err_set(err, SCAR_ERR_INTERRUPTED, "the environment is shutting down")
+		       : 0;
+}
+
+static void end(struct scar_invoke *invoke)
+{
+	pthread_mutex_lock(&invoke->mutex);
+	invoke->busy = false;
+	pthread_cond_broadcast(&invoke->idle);
+	pthread_mutex_unlock(&invoke->mutex);
 }
 
 int scar_invoke_handle(void *ctx, const struct scar_invocation *invocation,
 		       struct scar_response *response, struct scar_err *err)
 {
 	struct scar_invoke *invoke = ctx;
-	const struct scar_invoke_config *config = invoke->config;
-	const struct limits limits = limits_of(config, invocation->deadline_ms);
-	scar_job_auto struct scar_job job = {0};
-	scar_image_use_auto struct scar_image_use use = {0};
-	struct scar_workspace workspace = SCAR_WORKSPACE_NONE;
-	const char *reference = NULL;
-	struct scar_err other;
-	int failed;
+	int result;
 
-	if (scar_job_parse(invocation->event.data, invocation->event.len, &job, err) < 0 ||
-	    choose_image(config, &job, &reference, err) < 0 ||
-	    scar_images_get(invoke->images, reference, limits.stop_ms, &use, err) < 0 ||
-	    scar_workspace_create(config->store_dir, invocation->request_id, &workspace, err) < 0)
+	if (begin(invoke, err) < 0)
 		return -1;
-	failed = handle_in(invoke, invocation, &job, &use, &workspace, &limits, response, err);
-	if (scar_workspace_remove(&workspace, &other) < 0)
-		scar_warn("cannot clean up after the invocation: %s", other.msg);
-	return failed;
+	result = handle(invoke, invocation, response, err);
+	end(invoke);
+	return result;
 }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file handler.h
- * One invocation from event to answer: job, image, workspace, plan, run, answer. What fails on the way becomes the error document of
- * this invocation, and nothing of it is left for the next.
+ * One invocation from event to answer: job, image, and for each item of the event workspace, plan and run; answer. What fails on the way
+ * becomes the error document of this invocation, and nothing of it is left for the next.
  */
 #ifndef SCAR_INVOKE_HANDLER_H
 #define SCAR_INVOKE_HANDLER_H
+
+#include <stdint.h>
 
 #include "runtime/base/cleanup.h"
 
@@ -23,5 +25,11 @@ void scar_invoke_close(struct scar_invoke *invoke);
 /** Handles one invocation; `invoke` is a struct scar_invoke. As runtime/api/loop.h wants a handler. */
 int scar_invoke_handle(void *invoke, const struct scar_invocation *invocation,
 		       struct scar_response *response, struct scar_err *err);
+
+/**
+ * Ends what runs, from another thread: the program is told to, and killed after half of patience_ms. Returns when the invocation has
+ * been answered, or after patience_ms. Later invocations are refused.
+ */
+void scar_invoke_stop(struct scar_invoke *invoke, int64_t patience_ms);
 
 #endif

@@ -5,6 +5,7 @@
  * Arguments do not matter: as AWS_LAMBDA_EXEC_WRAPPER of a managed runtime it is started with that runtime's command line, and takes
  * its place.
  */
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -43,13 +44,53 @@ static void tell_unknown(const char *name, void *ctx)
 	scar_warn("there is no setting %s; it has no effect", name);
 }
 
+/* Lambda kills 300 ms or more after SIGTERM (with extensions 2 s); a container's supervisor after 10 s. */
+#define STOP_PATIENCE_MS 1500
+
+static void block_signals(sigset_t *ret_set)
+{
+	sigemptyset(ret_set);
+	sigaddset(ret_set, SIGTERM);
+	sigaddset(ret_set, SIGINT);
+	/* Threads inherit it; the program gets a mask of its own. */
+	pthread_sigmask(SIG_BLOCK, ret_set, NULL);
+}
+
+/* The end of the environment must be that of the program too, which is in a session of its own. */
+static void *wait_for_signals(void *ctx)
+{
+	sigset_t set;
+	int sig = 0;
+
+	block_signals(&set);
+	while (sigwait(&set, &sig) != 0)
+		;
+	scar_info("stopping for signal %d", sig);
+	scar_invoke_stop(ctx, STOP_PATIENCE_MS);
+	_exit(0);
+}
+
+static int start_signal_thread(struct scar_invoke *invoke, struct scar_err *err)
+{
+	pthread_t thread;
+	int errnum = pthread_create(&thread, NULL, wait_for_signals, invoke);
+
+	if (errnum)
+		return scar_err_errno(err, errnum, "cannot start a thread");
+	pthread_detach(thread);
+	return 0;
+}
+
 static int serve(const struct scar_invoke_config *config)
 {
 	struct scar_loop_options loop = {.api = config->runtime_api, .handler = scar_invoke_handle};
 	struct scar_invoke *invoke = NULL;
 	struct scar_err err;
+	sigset_t set;
 
-	if (scar_invoke_open(config, &invoke, &err) < 0)
+	/* Before there is any thread. */
+	block_signals(&set);
+	if (scar_invoke_open(config, &invoke, &err) < 0 || start_signal_thread(invoke, &err) < 0)
 		return give_up(config->runtime_api, &err);
 	loop.ctx = invoke;
 	/* Only ever returns because there is nobody left to work for. */

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "invoke/config.h"
+#include "invoke/event_variables.h"
+#include "invoke/events/event.h"
 #include "invoke/job.h"
 #include "invoke/text.h"
 #include "invoke/variables.h"
@@ -69,9 +71,23 @@ static const char *event_variable(const struct scar_buf *event)
 	return event->len > 0 && fits && !memchr(event->data, 0, event->len) ? event->data : NULL;
 }
 
+/* The document of what this run is for. */
+static const struct scar_buf *choose_document(const struct scar_plan_input *input)
+{
+	return input->item ? &input->item->document : &input->invocation->event;
+}
+
+static const struct scar_buf *choose_payload(const struct scar_plan_input *input)
+{
+	return input->item && input->item->has_payload ? &input->item->payload
+						       : choose_document(input);
+}
+
 static int make_envp(const struct scar_plan_input *input, char ***ret_envp, struct scar_err *err)
 {
 	const struct scar_invocation *invocation = input->invocation;
+	const struct scar_event_item *item = input->item;
+	scar_list_auto struct scar_list event = {0};
 	const struct scar_variable variables[] = {
 		{MARKER, input->workspace->path},
 		{"REQUEST_ID", invocation->request_id},
@@ -79,17 +95,23 @@ static int make_envp(const struct scar_plan_input *input, char ***ret_envp, stru
 		{"_X_AMZN_TRACE_ID", invocation->trace_id},
 		{"TMP_INPUT_DIR", SCAR_GUEST_INPUT},
 		{"TMP_OUTPUT_DIR", SCAR_GUEST_OUTPUT},
-		{"INPUT_FILE_PATH", SCAR_GUEST_EVENT},
-		{"EVENT", event_variable(&invocation->event)},
+		{"INPUT_FILE_PATH", input->input_path ? input->input_path : SCAR_GUEST_EVENT},
+		{"STORAGE_OBJECT_KEY", item ? item->object.key : NULL},
+		{"EVENT_TIME", item ? item->time : NULL},
+		{"EVENT", event_variable(choose_document(input))},
 		{NULL, NULL},
 	};
-	const struct scar_variables_input sources = {
+	struct scar_variables_input sources = {
 		.image = input->image->env,
 		.function = input->config->environment,
 		.home = input->user->home,
 		.invocation = variables,
+		.no_credentials = !input->config->pass_credentials,
 	};
 
+	if (scar_event_variables(input->event, choose_payload(input)->len, &event, err) < 0)
+		return -1;
+	sources.event = event.items;
 	return scar_variables_make(&sources, ret_envp, err);
 }
 
@@ -108,6 +130,16 @@ static int choose_cwd(const struct scar_image_config *image, const char **ret_cw
 				    dir);
 	*ret_cwd = dir;
 	return 0;
+}
+
+/* SCAR's extra payload is part of the function's package, which the program then sees where Lambda has it. */
+static void bind_extra_payload(const struct scar_plan_input *input, struct scar_plan *plan)
+{
+	const char *wanted = scar_environment_get(input->config->environment, "EXTRA_PAYLOAD");
+	const char *root = scar_environment_get(input->config->environment, "LAMBDA_TASK_ROOT");
+
+	if (wanted && *wanted && root && *root == '/')
+		plan->binds[plan->bind_count++] = (struct scar_bind){root, root, true};
 }
 
 static const char *find_marker(char *const *envp)
@@ -129,9 +161,11 @@ int scar_plan_make(const struct scar_plan_input *input, struct scar_plan *ret_pl
 			  {input->workspace->shm_path, SCAR_GUEST_SHM, false}},
 		.bind_count = 2,
 		.script = choose_script(input),
-		.input = input->job->has_input ? &input->job->input : &input->invocation->event,
+		.payload = choose_payload(input),
+		.input = input->job->has_input ? &input->job->input : choose_payload(input),
 	};
 
+	bind_extra_payload(input, &plan);
 	if (choose_cwd(input->image, &plan.cwd, err) < 0 ||
 	    make_argv(input, plan.script, &plan.argv, err) < 0 ||
 	    make_envp(input, &plan.envp, err) < 0)

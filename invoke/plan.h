@@ -23,13 +23,15 @@
 #include "runtime/base/buf.h"
 
 struct scar_err;
+struct scar_event;
+struct scar_event_item;
 struct scar_image_config;
 struct scar_invocation;
 struct scar_invoke_config;
 struct scar_job;
 struct scar_workspace;
 
-#define SCAR_PLAN_BINDS_MAX 2
+#define SCAR_PLAN_BINDS_MAX 3
 
 /** Everything is borrowed until the plan is cleared. */
 struct scar_plan_input {
@@ -39,6 +41,10 @@ struct scar_plan_input {
 	const struct scar_job *job;
 	const struct scar_user *user;
 	const struct scar_workspace *workspace; /**< its paths only */
+	const struct scar_event
+		*event; /**< NULL: the invocation's bytes are all there is, as are without item */
+	const struct scar_event_item *item;
+	const char *input_path; /**< INPUT_FILE_PATH; NULL: the file that holds the payload */
 };
 
 struct scar_plan {
@@ -50,8 +56,9 @@ struct scar_plan {
 	size_t group_count;
 	struct scar_bind binds[SCAR_PLAN_BINDS_MAX];
 	size_t bind_count;
-	const struct scar_buf *script; /**< to be written to SCAR_GUEST_SCRIPT, or NULL */
-	const struct scar_buf *input;  /**< the program's standard input */
+	const struct scar_buf *script;  /**< to be written to SCAR_GUEST_SCRIPT, or NULL */
+	const struct scar_buf *payload; /**< to be written to SCAR_GUEST_EVENT */
+	const struct scar_buf *input;   /**< the program's standard input */
 	const char *marker; /**< the entry of envp that no other invocation has; borrowed from it */
 };
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "invoke/stopper.h"
 #include "invoke/strays.h"
 #include "invoke/tail.h"
 #include "runtime/base/cleanup.h"
@@ -21,7 +22,6 @@
 #define NEVER INT64_MAX
 #define CHUNK_BYTES 65536
 
-enum phase { RUNNING, TERMINATING, KILLED, DRAINING };
 enum { POLL_INPUT, POLL_OUTPUT, POLL_ERRORS, POLL_END, POLL_COUNT };
 
 /* Tells the end of a process by closing a pipe, where the kernel (before 5.3) has no descriptor for processes. */
@@ -41,9 +41,10 @@ struct run {
 	int input_fd, output_fd, errors_fd; /* our ends; -1 when done */
 	size_t input_done;
 	uint64_t stdout_bytes;
-	enum phase phase;
-	bool timed_out;
-	int64_t alarm_ms; /* monotonic; when the phase ends by itself */
+	struct scar_stopper *stopper; /* while it runs */
+	enum scar_stopper_reason end;
+	bool draining;    /* it has ended, and what is in the pipes is taken */
+	int64_t alarm_ms; /* monotonic; when draining ends by itself */
 };
 
 static int64_t now_ms(void)
@@ -170,38 +171,25 @@ static void kill_strays(const struct run *run)
 /* It has ended and is not reaped, so that its process group cannot be another's. */
 static int reap(struct run *run, struct scar_err *err)
 {
+	run->end = scar_stopper_end(run->stopper);
+	run->stopper = NULL;
 	kill_group(run, SIGKILL);
 	watcher_stop(&run->watcher);
 	if (scar_process_wait(&run->process, -1, &run->status, err) < 0)
 		return -1;
 	kill_strays(run);
 	close_fd(&run->input_fd);
-	run->phase = DRAINING;
+	run->draining = true;
 	run->alarm_ms = now_ms() + DRAIN_MS;
 	return 0;
 }
 
-static void ring(struct run *run)
+/* What escaped has had its time. */
+static void stop_draining(struct run *run)
 {
-	switch (run->phase) {
-	case RUNNING:
-		run->timed_out = true;
-		kill_group(run, SIGTERM);
-		run->phase = TERMINATING;
-		run->alarm_ms = now_ms() + run->options->grace_ms;
-		break;
-	case TERMINATING:
-		kill_group(run, SIGKILL);
-		run->phase = KILLED;
-		run->alarm_ms = NEVER;
-		break;
-	case DRAINING:
-		scar_debug("a process outside the program's group holds its output open");
-		close_fd(&run->output_fd);
-		close_fd(&run->errors_fd);
-		break;
-	case KILLED: break;
-	}
+	scar_debug("a process outside the program's group holds its output open");
+	close_fd(&run->output_fd);
+	close_fd(&run->errors_fd);
 }
 
 /* After a failure of ours: nothing may be left. */
@@ -209,6 +197,8 @@ static void abandon(struct run *run)
 {
 	struct scar_err other;
 
+	(void)scar_stopper_end(run->stopper);
+	run->stopper = NULL;
 	if (run->process.pid > 0) {
 		kill_group(run, SIGKILL);
 		watcher_stop(&run->watcher);
@@ -289,7 +279,7 @@ static int take_errors(struct run *run, struct scar_err *err)
 
 static int end_fd(const struct run *run)
 {
-	if (run->phase == DRAINING)
+	if (run->draining)
 		return -1;
 	return run->process.pidfd >= 0 ? run->process.pidfd : run->watcher.read_fd;
 }
@@ -324,24 +314,29 @@ static int step(struct run *run, struct scar_err *err)
 		return -1;
 	if (fds[POLL_END].revents && reap(run, err) < 0)
 		return -1;
-	if (run->alarm_ms != NEVER && now_ms() >= run->alarm_ms)
-		ring(run);
+	if (run->draining && now_ms() >= run->alarm_ms)
+		stop_draining(run);
 	return 0;
 }
 
 static bool is_over(const struct run *run)
 {
-	return run->phase == DRAINING && run->output_fd < 0 && run->errors_fd < 0;
+	return run->draining && run->output_fd < 0 && run->errors_fd < 0;
 }
 
 static int run_started(struct run *run, struct scar_err *err)
 {
-	int64_t deadline_ms = run->options->deadline_ms;
+	const struct scar_stopper_options stopper = {
+		.process = &run->process,
+		.deadline_ms = run->options->deadline_ms,
+		.grace_ms = run->options->grace_ms,
+		.stop_fd = run->options->stop_fd,
+	};
 
 	if (run->process.pidfd < 0 && watcher_start(&run->watcher, run->process.pid, err) < 0)
 		return -1;
-	if (deadline_ms)
-		run->alarm_ms = now_ms() + scar_clock_left_ms(deadline_ms);
+	if (scar_stopper_start(&stopper, &run->stopper, err) < 0)
+		return -1;
 	while (!is_over(run)) {
 		if (step(run, err) < 0)
 			return -1;
@@ -373,7 +368,8 @@ int scar_run(const struct scar_run_options *options, struct scar_run_result *ret
 	}
 	scar_tail_finish(&run.tail);
 	ret_result->status = run.status;
-	ret_result->timed_out = run.timed_out;
+	ret_result->timed_out = run.end == SCAR_STOPPER_DEADLINE;
+	ret_result->interrupted = run.end == SCAR_STOPPER_INTERRUPTED;
 	ret_result->stdout_bytes = run.stdout_bytes;
 	ret_result->elapsed_ms = now_ms() - start_ms;
 	ret_result->stderr_tail_len = scar_tail_get(&run.tail, ret_result->stderr_tail);

@@ -6,7 +6,8 @@
  *
  * Standard error goes to ours, whole lines at a time, and its tail is kept. When the program ends, what it leaves behind is
  * killed, as the end of a container would; output that a process which escaped keeps open is waited for only shortly. One poll(2)
- * loop, no signal handlers (the process ignores SIGPIPE); when scar_run() returns no descriptor and no thread of it is left.
+ * loop, and a thread that keeps the time even while the sink blocks (stopper.h); no signal handlers (the process ignores SIGPIPE). When
+ * scar_run() returns no descriptor and no thread of it is left.
  */
 #ifndef SCAR_INVOKE_RUN_H
 #define SCAR_INVOKE_RUN_H
@@ -34,13 +35,15 @@ struct scar_run_options {
 	int stderr_fd;       /**< where standard error goes */
 	int64_t deadline_ms; /**< epoch ms at which SIGTERM is sent; 0: none */
 	int64_t grace_ms;    /**< from SIGTERM to SIGKILL */
+	int stop_fd; /**< the program is ended as at the deadline when this becomes readable; -1: never */
 	/** "NAME=value" of envp by which processes that leave the group are found and killed; NULL: they are not. */
 	const char *marker;
 };
 
 struct scar_run_result {
 	struct scar_process_status status;
-	bool timed_out; /**< we ended it, at the deadline */
+	bool timed_out;   /**< we ended it, at the deadline */
+	bool interrupted; /**< we ended it, because of stop_fd */
 	uint64_t stdout_bytes;
 	int64_t elapsed_ms;
 	size_t stderr_tail_len; /**< cut at the front, on a character's boundary */

@@ -44,15 +44,28 @@ static const char *const ours[] = {
 	"TZ=:UTC",
 };
 
-static bool stays_here(const char *entry)
+/* What AWS's SDKs take their credentials from. */
+static const char *const credentials[] = {
+	"AWS_ACCESS_KEY_ID=*",  "AWS_SECRET_ACCESS_KEY=*",       "AWS_SESSION_TOKEN=*",
+	"AWS_SECURITY_TOKEN=*", "AWS_CONTAINER_CREDENTIALS_*=*", "AWS_CONTAINER_AUTHORIZATION_*=*",
+};
+
+static bool matches(const char *entry, const char *const *patterns, size_t count)
 {
-	if (*entry == '=' || !strchr(entry, '='))
-		return true;
-	for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++) {
-		if (fnmatch(ours[i], entry, 0) == 0)
+	for (size_t i = 0; i < count; i++) {
+		if (fnmatch(patterns[i], entry, 0) == 0)
 			return true;
 	}
 	return false;
+}
+
+static bool stays_here(const char *entry, bool no_credentials)
+{
+	if (*entry == '=' || !strchr(entry, '='))
+		return true;
+	return matches(entry, ours, sizeof ours / sizeof ours[0]) ||
+	       (no_credentials &&
+		matches(entry, credentials, sizeof credentials / sizeof credentials[0]));
 }
 
 static int set_entry(struct scar_list *list, const char *entry, struct scar_err *err)
@@ -74,10 +87,11 @@ static int set_all(struct scar_list *list, char *const *entries, struct scar_err
 	return 0;
 }
 
-static int set_function(struct scar_list *list, char *const *entries, struct scar_err *err)
+static int set_function(struct scar_list *list, char *const *entries, bool no_credentials,
+			struct scar_err *err)
 {
 	for (; entries && *entries; entries++) {
-		if (!stays_here(*entries) && set_entry(list, *entries, err) < 0)
+		if (!stays_here(*entries, no_credentials) && set_entry(list, *entries, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -113,8 +127,8 @@ int scar_variables_make(const struct scar_variables_input *input, char ***ret_li
 	scar_list_auto struct scar_list list = {0};
 
 	if (set_invocation(&list, defaults, err) < 0 || set_all(&list, input->image, err) < 0 ||
-	    set_function(&list, input->function, err) < 0 ||
-	    set_forced(&list, input->function, err) < 0 ||
+	    set_function(&list, input->function, input->no_credentials, err) < 0 ||
+	    set_forced(&list, input->function, err) < 0 || set_all(&list, input->event, err) < 0 ||
 	    set_invocation(&list, input->invocation, err) < 0)
 		return -1;
 	return scar_list_steal(&list, ret_list, err);

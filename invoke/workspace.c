@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "runtime/base/err.h"
 #include "runtime/base/fs.h"
@@ -216,6 +217,25 @@ int scar_workspace_put_event(const struct scar_workspace *workspace, const void 
 			     struct scar_err *err)
 {
 	return put(workspace, IN_EVENT, 0644, data, len, err);
+}
+
+int scar_workspace_open_output(const struct scar_workspace *workspace, int *ret_fd,
+			       struct scar_err *err)
+{
+	/* Each part by itself: none may be a symbolic link to somewhere else. */
+	static const char *const parts[] = {"tmp", "scar", "output"};
+	scar_fd_auto int fd = openat(workspace->fd, ".", OPEN_DIR);
+
+	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+		int next = fd < 0 ? -1 : openat(fd, parts[i], OPEN_DIR);
+
+		if (next < 0)
+			return scar_err_errno(err, errno, "cannot open the directory of outputs");
+		close(fd);
+		fd = next;
+	}
+	*ret_fd = scar_steal_fd(&fd);
+	return 0;
 }
 
 int scar_workspace_put_script(const struct scar_workspace *workspace, const void *data, size_t len,

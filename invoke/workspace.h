@@ -48,6 +48,9 @@ int scar_workspace_create(const char *store_dir, const char *request_id,
 /** Writes the file that INPUT_FILE_PATH names. */
 int scar_workspace_put_event(const struct scar_workspace *workspace, const void *data, size_t len,
 			     struct scar_err *err);
+/** Opens TMP_OUTPUT_DIR, which the program may have replaced by something else: then it fails. */
+int scar_workspace_open_output(const struct scar_workspace *workspace, int *ret_fd,
+			       struct scar_err *err);
 /** Writes the script, executable. */
 int scar_workspace_put_script(const struct scar_workspace *workspace, const void *data, size_t len,
 			      struct scar_err *err);

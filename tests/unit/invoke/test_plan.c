@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "invoke/config.h"
+#include "invoke/events/event.h"
 #include "invoke/job.h"
 #include "invoke/text.h"
 #include "invoke/variables.h"
@@ -29,6 +30,7 @@ static struct scar_job job;
 static struct scar_user user;
 static struct scar_workspace workspace;
 static struct scar_plan plan;
+static struct scar_event event;
 
 static int setup(void **state)
 {
@@ -41,6 +43,7 @@ static int setup(void **state)
 	memset(&user, 0, sizeof user);
 	memset(&plan, 0, sizeof plan);
 	config.environment = nothing;
+	config.pass_credentials = true;
 	scar_buf_init(&config.script, 1 << 20);
 	scar_buf_init(&job.script, 1 << 20);
 	scar_buf_init(&job.input, 1 << 20);
@@ -58,6 +61,7 @@ static int teardown(void **state)
 {
 	(void)state;
 	scar_plan_clear(&plan);
+	scar_event_clear(&event);
 	scar_invocation_clear(&invocation);
 	scar_buf_clear(&config.script);
 	scar_buf_clear(&job.script);
@@ -67,8 +71,16 @@ static int teardown(void **state)
 
 static int make(void)
 {
-	const struct scar_plan_input input = {&config, &image, &invocation,
-					      &job,    &user,  &workspace};
+	const struct scar_plan_input input = {
+		.config = &config,
+		.image = &image,
+		.invocation = &invocation,
+		.job = &job,
+		.user = &user,
+		.workspace = &workspace,
+		.event = event.source ? &event : NULL,
+		.item = event.source ? &event.items[0] : NULL,
+	};
 
 	return scar_plan_make(&input, &plan, &err);
 }
@@ -358,6 +370,97 @@ static void standard_input_is_the_event_or_what_it_names(void **state)
 	assert_ptr_equal(plan.input, &job.input);
 }
 
+/* ---- what the event tells ---- */
+
+static void event_is(const char *text)
+{
+	assert_int_equal(scar_event_read(text, strlen(text), false, &event, &err), 0);
+	image.cmd = LIST((char *)"x");
+	assert_int_equal(make(), 0);
+}
+
+static void a_file_s_event_tells_its_key_and_time(void **state)
+{
+	(void)state;
+	event_is(
+		"{\"Records\":[{\"eventSource\":\"aws:s3\",\"eventTime\":\"2019-02-23T11:40:46.473Z\","
+		"\"s3\":{\"bucket\":{\"name\":\"b\"},\"object\":{\"key\":\"in/a+b.txt\"}}}]}");
+	assert_string_equal(variable("STORAGE_OBJECT_KEY"), "in/a b.txt");
+	assert_string_equal(variable("EVENT_TIME"), "2019-02-23T11:40:46.473Z");
+	assert_ptr_equal(plan.payload, &event.items[0].document);
+	assert_string_equal(variable("EVENT"), event.items[0].document.data);
+}
+
+static void a_direct_event_has_neither_key_nor_time(void **state)
+{
+	(void)state;
+	event_is("{\"a\": 1}");
+	assert_null(variable("STORAGE_OBJECT_KEY"));
+	assert_null(variable("EVENT_TIME"));
+	assert_null(variable("REQUEST_METHOD"));
+}
+
+static void a_request_s_body_is_input_and_its_parts_are_variables(void **state)
+{
+	(void)state;
+	event_is(
+		"{\"httpMethod\":\"POST\",\"path\":\"/p\",\"body\":\"AAE=\",\"isBase64Encoded\":true,"
+		"\"headers\":{\"Content-Type\":\"a/b\",\"X-Y\":\"z\",\"Proxy\":\"http://evil\",\"Bad Name\":\"x\"},"
+		"\"queryStringParameters\":{\"test1\":\"val 1\",\"LD_PRELOAD\":\"/x.so\",\"a-b\":\"no\",\"1\":\"no\"}}");
+	assert_int_equal(plan.input->len, 2);
+	assert_memory_equal(plan.input->data, "\0\1", 2);
+	assert_ptr_equal(plan.payload, plan.input);
+	assert_string_equal(variable("REQUEST_METHOD"), "POST");
+	assert_string_equal(variable("PATH_INFO"), "/p");
+	assert_string_equal(variable("CONTENT_TYPE"), "a/b");
+	assert_string_equal(variable("CONTENT_LENGTH"), "2");
+	assert_string_equal(variable("HTTP_X_Y"), "z");
+	assert_null(variable("HTTP_PROXY"));
+	assert_string_equal(variable("CONT_VAR_test1"), "val 1");
+	assert_string_equal(variable("CONT_VAR_LD_PRELOAD"), "/x.so");
+	assert_null(variable("LD_PRELOAD"));
+	assert_null(variable("CONT_VAR_a-b"));
+	assert_null(variable("CONT_VAR_1"));
+	assert_non_null(strstr(variable("QUERY_STRING"), "test1=val%201"));
+}
+
+static void a_stranger_cannot_set_what_the_invocation_sets(void **state)
+{
+	(void)state;
+	event_is("{\"httpMethod\":\"GET\",\"queryStringParameters\":{\"REQUEST_ID\":\"forged\"}}");
+	assert_string_equal(variable("REQUEST_ID"), "id-1");
+}
+
+static void credentials_can_be_kept_from_the_program(void **state)
+{
+	(void)state;
+	image.cmd = LIST((char *)"x");
+	config.pass_credentials = false;
+	config.environment = LIST(
+		(char *)"AWS_ACCESS_KEY_ID=a", (char *)"AWS_SECRET_ACCESS_KEY=b",
+		(char *)"AWS_SESSION_TOKEN=c", (char *)"AWS_CONTAINER_CREDENTIALS_FULL_URI=d",
+		(char *)"AWS_REGION=r", (char *)"CONT_VAR_AWS_ACCESS_KEY_ID=mine");
+	assert_int_equal(make(), 0);
+	assert_string_equal(variable("AWS_ACCESS_KEY_ID"), "mine");
+	assert_null(variable("AWS_SECRET_ACCESS_KEY"));
+	assert_null(variable("AWS_SESSION_TOKEN"));
+	assert_null(variable("AWS_CONTAINER_CREDENTIALS_FULL_URI"));
+	assert_string_equal(variable("AWS_REGION"), "r");
+}
+
+static void an_extra_payload_shows_the_function_s_package(void **state)
+{
+	(void)state;
+	image.cmd = LIST((char *)"x");
+	config.environment = LIST((char *)"LAMBDA_TASK_ROOT=/var/task",
+				  (char *)"EXTRA_PAYLOAD=/var/task/x");
+	assert_int_equal(make(), 0);
+	assert_string_equal(variable("EXTRA_PAYLOAD"), "/var/task/x");
+	assert_int_equal(plan.bind_count, 3);
+	assert_string_equal(plan.binds[2].guest, "/var/task");
+	assert_true(plan.binds[2].read_only);
+}
+
 /* ---- as whom and where ---- */
 
 static void identity_directory_and_binds_are_in_the_plan(void **state)
@@ -433,6 +536,12 @@ int main(void)
 		PLAN_TEST(the_event_is_a_variable_if_the_kernel_takes_it),
 		PLAN_TEST(nothing_of_one_event_is_in_the_next_plan),
 		PLAN_TEST(standard_input_is_the_event_or_what_it_names),
+		PLAN_TEST(a_file_s_event_tells_its_key_and_time),
+		PLAN_TEST(a_direct_event_has_neither_key_nor_time),
+		PLAN_TEST(a_request_s_body_is_input_and_its_parts_are_variables),
+		PLAN_TEST(a_stranger_cannot_set_what_the_invocation_sets),
+		PLAN_TEST(credentials_can_be_kept_from_the_program),
+		PLAN_TEST(an_extra_payload_shows_the_function_s_package),
 		PLAN_TEST(identity_directory_and_binds_are_in_the_plan),
 		PLAN_TEST(the_working_directory_is_the_root_or_absolute),
 		PLAN_TEST(a_marker_tells_the_processes_of_this_invocation),

@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -95,6 +97,7 @@ static int setup(void **state)
 		.spec = &spec,
 		.sink = collect,
 		.stderr_fd = -1,
+		.stop_fd = -1,
 		.grace_ms = 300,
 		.marker = MARKER,
 	};
@@ -274,6 +277,54 @@ static void a_deadline_in_the_past_ends_it_at_once(void **state)
 	assert_true(took_ms() < 1000);
 }
 
+/* Takes one piece, and its time. */
+static int take_slowly(void *ctx, const void *data, size_t len, struct scar_err *e)
+{
+	(void)ctx;
+	(void)data;
+	(void)len;
+	(void)e;
+	scar_clock_sleep_ms(1500);
+	return 0;
+}
+
+static void a_slow_receiver_does_not_hide_the_deadline(void **state)
+{
+	char path[] = "/tmp/scar-test-XXXXXX", script[256];
+	int fd = mkstemp(path);
+	struct stat info;
+
+	(void)state;
+	assert_true(fd >= 0);
+	options.sink = take_slowly;
+	options.deadline_ms = scar_clock_epoch_ms() + 300;
+	snprintf(script, sizeof script,
+		 "trap 'date +%%s%%N >%s; exit 0' TERM; echo x; while :; do sleep 0.02; done",
+		 path);
+	must_run(script);
+	assert_true(result.timed_out);
+	/* The program heard of it while the receiver still took its time. */
+	assert_int_equal(fstat(fd, &info), 0);
+	assert_true(info.st_size > 0);
+	assert_true((int64_t)info.st_mtim.tv_sec * 1000 + info.st_mtim.tv_nsec / 1000000 <
+		    start_ms + 1000);
+	close(fd);
+	unlink(path);
+}
+
+static void being_told_to_stop_ends_the_program(void **state)
+{
+	int fd = eventfd(1, EFD_CLOEXEC);
+
+	(void)state;
+	options.stop_fd = fd;
+	must_run("sleep 31.4157");
+	assert_true(result.interrupted);
+	assert_false(result.timed_out);
+	assert_true(took_ms() < 1000);
+	close(fd);
+}
+
 static void what_a_program_leaves_in_its_group_is_killed_at_its_end(void **state)
 {
 	(void)state;
@@ -377,6 +428,8 @@ int main(void)
 		RUN_TEST(who_ignores_sigterm_is_killed_after_the_grace),
 		RUN_TEST(who_hears_sigterm_may_say_last_words),
 		RUN_TEST(a_deadline_in_the_past_ends_it_at_once),
+		RUN_TEST(a_slow_receiver_does_not_hide_the_deadline),
+		RUN_TEST(being_told_to_stop_ends_the_program),
 		RUN_TEST(what_a_program_leaves_in_its_group_is_killed_at_its_end),
 		RUN_TEST(a_daemon_is_found_by_its_environment),
 		RUN_TEST(output_held_open_by_an_unknown_process_is_not_waited_for_long),

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "invoke/zip.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "runtime/base/err.h"
+#include "runtime/base/limits.h"
+
+#define CHUNK_BYTES 16384
+#define ENTRIES_MAX 65535
+#define LOCAL_HEAD_BYTES 30
+#define VERSION 20     /* deflate */
+#define MADE_BY 0x0314 /* on Unix */
+#define FLAG_UTF8 0x0800
+#define METHOD_DEFLATE 8
+
+struct entry {
+	uint32_t crc, packed, size;
+	uint16_t time, date;
+	uint32_t offset;
+};
+
+static void put16(unsigned char *at, unsigned value)
+{
+	at[0] = (unsigned char)value;
+	at[1] = (unsigned char)(value >> 8);
+}
+
+static void put32(unsigned char *at, uint32_t value)
+{
+	put16(at, value & 0xffff);
+	put16(at + 2, value >> 16);
+}
+
+/* In UTC; a time that DOS cannot tell is its first. */
+static void set_time(struct entry *entry, time_t modified)
+{
+	struct tm tm;
+
+	entry->date = 1 << 5 | 1;
+	if (!gmtime_r(&modified, &tm) || tm.tm_year < 80 || tm.tm_year > 207)
+		return;
+	entry->date = (uint16_t)((tm.tm_year - 80) << 9 | (tm.tm_mon + 1) << 5 | tm.tm_mday);
+	entry->time = (uint16_t)(tm.tm_hour << 11 | tm.tm_min << 5 | tm.tm_sec / 2);
+}
+
+void scar_zip_begin(struct scar_zip *zip, struct scar_buf *out)
+{
+	*zip = (struct scar_zip){.out = out, .start = out->len};
+	scar_buf_init(&zip->directory, SCAR_LIMIT_RESPONSE_BYTES);
+}
+
+void scar_zip_clear(struct scar_zip *zip)
+{
+	scar_buf_clear(&zip->directory);
+}
+
+/* From `version needed` to the length of the name: the same in the local head and in the directory. */
+static void put_common(unsigned char at[24], const struct entry *entry, size_t name_len)
+{
+	put16(at, VERSION);
+	put16(at + 2, FLAG_UTF8);
+	put16(at + 4, METHOD_DEFLATE);
+	put16(at + 6, entry->time);
+	put16(at + 8, entry->date);
+	put32(at + 10, entry->crc);
+	put32(at + 14, entry->packed);
+	put32(at + 18, entry->size);
+	put16(at + 22, (unsigned)name_len);
+}
+
+static int drain(z_stream *stream, int flush, struct scar_buf *out, struct scar_err *err)
+{
+	unsigned char packed[CHUNK_BYTES];
+
+	do {
+		stream->next_out = packed;
+		stream->avail_out = sizeof packed;
+		if (deflate(stream, flush) == Z_STREAM_ERROR)
+			return scar_err_set(err, SCAR_ERR_INTERNAL, "cannot compress");
+		if (scar_buf_append(out, packed, sizeof packed - stream->avail_out, err) < 0)
+			return -1;
+	} while (stream->avail_out == 0);
+	return 0;
+}
+
+static int deflate_fd(z_stream *stream, int fd, struct scar_buf *out, struct entry *entry,
+		      struct scar_err *err)
+{
+	unsigned char chunk[CHUNK_BYTES];
+	uint64_t size = 0;
+
+	for (;;) {
+		ssize_t n = read(fd, chunk, sizeof chunk);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return scar_err_errno(err, errno, "cannot read an output file");
+		if (n == 0)
+			break;
+		size += (uint64_t)n;
+		if (size > UINT32_MAX)
+			return scar_err_set(err, SCAR_ERR_LIMIT, "an output file of 4 GiB or more");
+		entry->crc = (uint32_t)crc32(entry->crc, chunk, (unsigned)n);
+		stream->next_in = chunk;
+		stream->avail_in = (unsigned)n;
+		if (drain(stream, Z_NO_FLUSH, out, err) < 0)
+			return -1;
+	}
+	entry->size = (uint32_t)size;
+	return drain(stream, Z_FINISH, out, err);
+}
+
+static int add_data(struct scar_zip *zip, int fd, struct entry *entry, struct scar_err *err)
+{
+	size_t before = zip->out->len;
+	z_stream stream = {0};
+	int result;
+
+	if (deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, -MAX_WBITS, 8,
+			 Z_DEFAULT_STRATEGY) != Z_OK)
+		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory for compression");
+	result = deflate_fd(&stream, fd, zip->out, entry, err);
+	deflateEnd(&stream);
+	entry->packed = (uint32_t)(zip->out->len - before);
+	return result;
+}
+
+static int add_to_directory(struct scar_zip *zip, const struct entry *entry, const char *name,
+			    unsigned mode, struct scar_err *err)
+{
+	unsigned char head[46] = {'P', 'K', 1, 2};
+
+	put16(head + 4, MADE_BY);
+	put_common(head + 6, entry, strlen(name));
+	/* A regular file (S_IFREG) with its permissions. */
+	put32(head + 38, (uint32_t)(0100000 | (mode & 0777)) << 16);
+	put32(head + 42, entry->offset);
+	if (scar_buf_append(&zip->directory, head, sizeof head, err) < 0)
+		return -1;
+	return scar_buf_append_str(&zip->directory, name, err);
+}
+
+int scar_zip_add(struct scar_zip *zip, const char *name, int fd, unsigned mode, time_t modified,
+		 struct scar_err *err)
+{
+	struct entry entry = {.offset = (uint32_t)(zip->out->len - zip->start)};
+	unsigned char head[LOCAL_HEAD_BYTES] = {'P', 'K', 3, 4};
+	size_t at = zip->out->len;
+
+	if (zip->entries == ENTRIES_MAX || strlen(name) > UINT16_MAX)
+		return scar_err_set(err, SCAR_ERR_LIMIT, "too many output files for a zip archive");
+	set_time(&entry, modified);
+	if (scar_buf_append(zip->out, head, sizeof head, err) < 0 ||
+	    scar_buf_append_str(zip->out, name, err) < 0 || add_data(zip, fd, &entry, err) < 0)
+		return -1;
+	/* Sizes are known now. */
+	put_common((unsigned char *)zip->out->data + at + 4, &entry, strlen(name));
+	zip->entries++;
+	return add_to_directory(zip, &entry, name, mode, err);
+}
+
+int scar_zip_end(struct scar_zip *zip, struct scar_err *err)
+{
+	unsigned char end[22] = {'P', 'K', 5, 6};
+
+	put16(end + 8, zip->entries);
+	put16(end + 10, zip->entries);
+	put32(end + 12, (uint32_t)zip->directory.len);
+	put32(end + 16, (uint32_t)(zip->out->len - zip->start));
+	if (scar_buf_append(zip->out, zip->directory.data, zip->directory.len, err) < 0)
+		return -1;
+	return scar_buf_append(zip->out, end, sizeof end, err);
+}
