@@ -72,4 +72,13 @@ struct scar_scan {
  */
 int scar_scan_elf(const uint8_t *file, size_t size, struct scar_scan *ret_scan);
 
+/**
+ * Scans bare code that is about to become executable: nothing tells where functions start, so only what
+ * also looks like a system call is one. Offsets count from `code`. @return as scar_scan_elf
+ */
+int scar_scan_code(const uint8_t *code, size_t size, struct scar_scan *ret_scan);
+
+/** True if there may be a site: a quick look, without decoding. */
+bool scar_scan_is_suspect(const uint8_t *code, size_t size);
+
 #endif

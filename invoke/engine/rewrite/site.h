@@ -23,6 +23,8 @@ enum scar_tactic {
 };
 
 #define SCAR_SITE_NR_DYNAMIC (-1)
+/** The way into the kernel of 32-bit programs: refused, and no number of any call. */
+#define SCAR_SITE_NR_FOREIGN 0x40000080
 
 struct scar_site {
 	uint32_t offset; /**< of the syscall instruction in the file */

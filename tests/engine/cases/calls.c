@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -213,13 +214,88 @@ static void special_files(void)
 	see_ok("named", access("named", F_OK));
 }
 
+static void see_number(const char *label, long nr, long a, long b, long c, long d)
+{
+	see_ok(label, syscall(nr, a, b, c, d, 0, 0));
+}
+
+/* By design not what a real chroot answers, see expected/call_refused.txt: what Lambda refuses, or worse. */
 static void refused(void)
 {
-	see_ok("io_uring_setup", syscall(SYS_io_uring_setup, 8, NULL) < 0 ? -1 : 0);
-	see_ok("a call that does not exist", syscall(1023));
-	see_ok("a large call number", syscall(0x7fffffff));
+	static const struct {
+		const char *name;
+		long nr, a, b, c;
+	} calls[] = {
+		{"ptrace PTRACE_TRACEME", SYS_ptrace, 0, 0, 0},
+		{"seccomp SECCOMP_SET_MODE_STRICT", SYS_seccomp, 0, 0, 0},
+		{"prctl PR_SET_SECCOMP", SYS_prctl, 22, 2, 0},
+		{"prctl PR_SET_SYSCALL_USER_DISPATCH", SYS_prctl, 59, 0, 0},
+		{"unshare CLONE_NEWUSER", SYS_unshare, 0x10000000, 0, 0},
+		{"setns", SYS_setns, 0, 0, 0},
+		{"mount", SYS_mount, (long)"none", (long)"/tmp", (long)"tmpfs"},
+		{"umount2", SYS_umount2, (long)"/proc", 0, 0},
+		{"pivot_root", SYS_pivot_root, (long)"/", (long)"/tmp", 0},
+		{"chroot", SYS_chroot, (long)"/tmp", 0, 0},
+		{"chroot to the same", SYS_chroot, (long)"/", 0, 0},
+		{"acct", SYS_acct, (long)"/tmp/acct", 0, 0},
+		{"swapon", SYS_swapon, (long)"/tmp/swap", 0, 0},
+		{"quotactl", SYS_quotactl, 0, (long)"/dev/null", 0},
+		{"open_by_handle_at", SYS_open_by_handle_at, 0, 0, 0},
+		{"fanotify_init", SYS_fanotify_init, 0, 0, 0},
+		{"fanotify_mark", SYS_fanotify_mark, 0, 1, 0},
+		{"bpf", SYS_bpf, 0, 0, 0},
+		{"open_tree", 428, AT_FDCWD, (long)"/", 0},
+		{"move_mount", 429, AT_FDCWD, (long)"/", AT_FDCWD},
+		{"fsopen", 430, (long)"tmpfs", 0, 0},
+		{"fspick", 433, AT_FDCWD, (long)"/", 0},
+		{"mount_setattr", 442, AT_FDCWD, (long)"/", 0},
+		{"statmount", 457, 0, 0, 0},
+		{"listmount", 458, 0, 0, 0},
+		{"open_tree_attr", 467, AT_FDCWD, (long)"/", 0},
+		{"listns", 470, 0, 0, 0},
+		{"io_uring_setup", SYS_io_uring_setup, 8, 0, 0},
+		{"io_uring_enter", SYS_io_uring_enter, 0, 0, 0},
+		{"io_uring_register", SYS_io_uring_register, 0, 0, 0},
+		{"landlock_create_ruleset", 444, 0, 0, 1},
+		{"a call that does not exist", 1023, 0, 0, 0},
+		{"a call after the newest", 480, 0, 0, 0},
+		{"a large call number", 0x7fffffff, 0, 0, 0},
+	};
+
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+		see_number(calls[i].name, calls[i].nr, calls[i].a, calls[i].b, calls[i].c, 0);
 }
+
+/* By design: a child in another namespace is not what Lambda knows. */
+static void namespaces(void)
+{
+	const long pid = syscall(SYS_clone, 0x10000000 /* CLONE_NEWUSER */ | SIGCHLD, 0, 0, 0, 0);
+
+	if (pid == 0)
+		_exit(0);
+	see_ok("clone CLONE_NEWUSER", pid);
+}
+
+#if defined(__x86_64__)
+/* By design: the kernel would take a 32-bit program's way in, and its paths with it. */
+static void foreign(void)
+{
+	for (int i = 0; i < 2; i++) {
+		long result = 33; /* access(2) of 32-bit programs */
+
+		__asm__ volatile("int $0x80"
+				 : "+a"(result)
+				 : "b"(CANARY), "c"(F_OK)
+				 : "memory", "r8", "r9", "r10", "r11");
+		see("int 0x80: %ld", result);
+	}
+	see_ok("a call of ours", access("/", F_OK));
+}
+#endif
 
 CONFORM_GROUP(calls, {"call_every", every}, {"call_xattr", xattr}, {"call_openat2", openat2_flags},
 	      {"call_times", times_and_modes}, {"call_special_files", special_files},
-	      {"call_refused", refused});
+#if defined(__x86_64__)
+	      {"call_foreign", foreign},
+#endif
+	      {"call_refused", refused}, {"call_namespaces", namespaces});

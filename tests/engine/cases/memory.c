@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <semaphore.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,6 +69,124 @@ static void generated(void)
 	see("with a system call %d", ((int (*)(void))(void *)(m + 64))() == getpid());
 	see_ok("munmap", munmap(m, 4096));
 #endif
+}
+
+#define CANARY "/scar-canary-of-the-host"
+
+typedef int (*open_function)(const char *, int, int);
+
+/* mov $2,%eax; syscall; ret: open(2) in code that the engine has not seen on any disk. */
+static const unsigned char open_code[] = {0xb8, 2, 0, 0, 0, 0x0f, 0x05, 0xc3};
+
+static void see_opened(const char *label, void *code)
+{
+	open_function run = (open_function)code;
+	int found = run("/conform/memory_late_code/file", O_RDONLY, 0),
+	    not = run(CANARY, O_RDONLY, 0);
+
+	see("%s: a file %d, the host's %d", label, found >= 0, not );
+	close(found);
+}
+
+/* Unpackers and loaders: code becomes executable after it was written, in every way there is. */
+static void late_code(void)
+{
+#if defined(__x86_64__)
+	put_file("file", "text");
+	char *p = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	memcpy(p + 100, open_code, sizeof(open_code));
+	see_ok("mprotect", mprotect(p, 8192, PROT_READ | PROT_EXEC));
+	see_opened("anonymous", p + 100);
+	int fd = open("code", O_RDWR | O_CREAT, 0755);
+	ftruncate(fd, 4096);
+	pwrite(fd, open_code, sizeof(open_code), 100);
+	char *m = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0);
+	see_ok("mprotect", mprotect(m, 4096, PROT_READ | PROT_EXEC));
+	see_opened("of a file", m + 100);
+	fd = memfd_create("code", MFD_CLOEXEC);
+	ftruncate(fd, 4096);
+	pwrite(fd, open_code, sizeof(open_code), 100);
+	m = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+	see_opened("of a memory file", m + 100);
+	/* The same pages again and again, as compilers at run time do. */
+	p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	for (int i = 0; i < 200; i++) {
+		const unsigned char code[] = {0xb8, (unsigned char)i, 0, 0, 0, 0xc3};
+
+		mprotect(p, 4096, PROT_READ | PROT_WRITE);
+		memcpy(p + i, code, sizeof(code));
+		mprotect(p, 4096, PROT_READ | PROT_EXEC);
+		if (((int (*)(void))(void *)(p + i))() != i)
+			see("wrong at %d", i);
+	}
+	see_result("execute only", mprotect(p, 4096, PROT_EXEC));
+	see_result("nothing there", mprotect((void *)4096, 4096, PROT_EXEC));
+	see_result("not aligned", mprotect(p + 1, 4096, PROT_READ | PROT_EXEC));
+#endif
+}
+
+/* Text relocations: the program's own text is writable for a while, and works afterwards. */
+static void text_relocation(void)
+{
+	char *page = (char *)((uintptr_t)&put_file & ~4095ul);
+
+	see_ok("writable", mprotect(page, 4096, PROT_READ | PROT_WRITE | PROT_EXEC));
+	*(volatile char *)page = *(volatile char *)page;
+	see_ok("executable", mprotect(page, 4096, PROT_READ | PROT_EXEC));
+	see_ok("the host's", access(CANARY, F_OK));
+	put_file("f", "still works");
+	see_file("f", "f");
+}
+
+/* Text that comes and goes must leave nothing behind. */
+static void text_comes_and_goes(void)
+{
+	int fd = open(conform_self, O_RDONLY | O_CLOEXEC), lost = 0;
+	struct stat st;
+
+	fstat(fd, &st);
+	for (int i = 0; i < 1500; i++) {
+		char *p = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+
+		lost += p == MAP_FAILED;
+		/* Unmapped, mapped over, moved over. */
+		if (i % 3 == 1)
+			lost += mmap(p, (size_t)st.st_size, PROT_NONE,
+				     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != p;
+		lost += munmap(p, (size_t)st.st_size) != 0;
+	}
+	see("%d lost", lost);
+	see_ok("the host's", access(CANARY, F_OK));
+}
+
+/*
+ * A guest that maps or unmaps where it has nothing: whatever of the engine lies there stays. The addresses
+ * are those that invoke/engine/rewrite/layout.h and the Makefile give it.
+ */
+static void engine_places(void)
+{
+	const uintptr_t text = (uintptr_t)&put_file & ~0xfffffull,
+			libc = (uintptr_t)&memcpy & ~0xfffffull,
+			places[] = {0x60000000, text - 0x20000000, libc - 0x20000000,
+				    text + 0x38000000};
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+		for (uintptr_t at = places[i] - 0x400000; at < places[i] + 0x400000;
+		     at += 0x10000) {
+			mmap((void *)at, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+			     -1, 0);
+			mprotect((void *)at, 0x10000, PROT_NONE);
+			munmap((void *)at, 0x10000);
+		}
+	see_ok("the host's", access(CANARY, F_OK));
+	put_file("f", "still works");
+	see_file("f", "f");
+	pid_t pid = fork();
+	if (pid == 0) {
+		execl("/bin/sh", "sh", "-c", "exit 3", NULL);
+		_exit(1);
+	}
+	see_child("programs still start", pid);
 }
 
 static void shared(void)
@@ -137,4 +256,7 @@ static void clocks(void)
 }
 
 CONFORM_GROUP(memory, {"memory_mapping", mapping}, {"memory_generated", generated},
-	      {"memory_shared", shared}, {"memory_locks", locks}, {"memory_clocks", clocks});
+	      {"memory_late_code", late_code}, {"memory_text_relocation", text_relocation},
+	      {"memory_text_comes_and_goes", text_comes_and_goes},
+	      {"memory_engine_places", engine_places}, {"memory_shared", shared},
+	      {"memory_locks", locks}, {"memory_clocks", clocks});

@@ -221,6 +221,38 @@ static bool clip_segment(const Elf64_Phdr *p, size_t size, struct scar_segment *
 	return ret_segment->size >= WORD;
 }
 
+static int scan_part(struct scanner *s, struct scar_segment *segment)
+{
+	s->scan->segment_count++;
+	s->start = (uint32_t)segment->offset;
+	s->end = (uint32_t)(segment->offset + segment->size);
+	if (find_sites(s, segment))
+		return -E2BIG;
+	distrust_targets(s, segment);
+	drop_skipped(s->scan, segment);
+	return 0;
+}
+
+int scar_scan_code(const uint8_t *code, size_t size, struct scar_scan *ret_scan)
+{
+	struct scanner s = {.file = code, .scan = ret_scan};
+	struct scar_segment *segment = &ret_scan->segments[0];
+
+	memset(ret_scan, 0, offsetof(struct scar_scan, ins));
+	segment->size = size < UINT32_MAX / 2 ? size : UINT32_MAX / 2;
+	return segment->size >= WORD ? scan_part(&s, segment) : 0;
+}
+
+bool scar_scan_is_suspect(const uint8_t *code, size_t size)
+{
+	const struct scanner s = {.file = code};
+
+	for (uint32_t at = 0; at + WORD <= size; at += WORD)
+		if (word_at(&s, at) == INS_SVC)
+			return true;
+	return false;
+}
+
 int scar_scan_elf(const uint8_t *file, size_t size, struct scar_scan *ret_scan)
 {
 	struct scanner s = {.file = file, .scan = ret_scan};
@@ -241,13 +273,8 @@ int scar_scan_elf(const uint8_t *file, size_t size, struct scar_scan *ret_scan)
 			break;
 		if (!clip_segment(&phdrs[i], size, segment))
 			continue;
-		ret_scan->segment_count++;
-		s.start = (uint32_t)segment->offset;
-		s.end = (uint32_t)(segment->offset + segment->size);
-		if (find_sites(&s, segment))
+		if (scan_part(&s, segment))
 			return -E2BIG;
-		distrust_targets(&s, segment);
-		drop_skipped(ret_scan, segment);
 	}
 	return 0;
 }

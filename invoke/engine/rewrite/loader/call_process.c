@@ -14,8 +14,10 @@
 #include "invoke/engine/rewrite/loader/text.h"
 #include "invoke/engine/rewrite/loader/thread.h"
 
-#define LOADER_START 0x60000000ull
-extern char _end[];
+#define PAGE 4096u
+#define SET_SYSCALL_USER_DISPATCH 59 /* PR_*, which older headers lack */
+/* Larger than any code that is made at run time in one piece. */
+#define CODE_MAX (256ull << 20)
 
 /* ---- descriptors ------------------------------------------------------------------------ */
 
@@ -89,20 +91,16 @@ long scar_call_descriptors(struct scar_regs *r)
 
 /* ---- memory ----------------------------------------------------------------------------- */
 
-static bool hits_loader(uint64_t addr, uint64_t len)
-{
-	return addr < (uint64_t)(uintptr_t)_end && addr + len > LOADER_START;
-}
-
 static long map(struct scar_regs *r)
 {
 	const bool text = (r->arg[2] & PROT_EXEC) && !(r->arg[3] & MAP_ANONYMOUS) &&
 			  (int)r->arg[4] >= 0;
 	const uint64_t addr = (uint64_t)r->arg[0], len = (uint64_t)r->arg[1];
+	struct scar_range engine;
 	long ret, patched;
 
 	if (r->arg[3] & MAP_FIXED) {
-		if (hits_loader(addr, len))
+		if (scar_text_engine_range(addr, len, &engine))
 			return -ENOMEM;
 		scar_text_unmap(addr, len);
 	}
@@ -123,25 +121,87 @@ static long map(struct scar_regs *r)
 	return ret;
 }
 
+/* What is the engine's stays, as if it were not there. */
+static long unmap(const struct scar_regs *r)
+{
+	uint64_t addr = (uint64_t)r->arg[0], end = addr + (uint64_t)r->arg[1];
+	struct scar_range engine;
+	long ret;
+
+	if (addr % PAGE || end < addr)
+		return SCAR_PASS;
+	scar_text_unmap(addr, end - addr);
+	if (!scar_text_engine_range(addr, end - addr, &engine))
+		return SCAR_PASS;
+	do {
+		if (addr < engine.start) {
+			ret = scar_sys(__NR_munmap, addr, engine.start - addr);
+			if (ret)
+				return ret;
+		}
+		addr = (engine.end + PAGE - 1) & ~(uint64_t)(PAGE - 1);
+	} while (addr < end && scar_text_engine_range(addr, end - addr, &engine));
+	return addr < end ? scar_sys(__NR_munmap, addr, end - addr) : 0;
+}
+
+static long remap(const struct scar_regs *r)
+{
+	struct scar_range engine;
+	const bool moves = r->arg[3] & MREMAP_FIXED;
+
+	if (scar_text_engine_range((uint64_t)r->arg[0], (uint64_t)r->arg[1], &engine))
+		return -EFAULT;
+	/* Moved text would jump to trampolines that are elsewhere. */
+	if (scar_text_touches((uint64_t)r->arg[0], (uint64_t)r->arg[1]))
+		return -EINVAL;
+	if (moves && scar_text_engine_range((uint64_t)r->arg[4], (uint64_t)r->arg[2], &engine))
+		return -ENOMEM;
+	if (moves)
+		scar_text_unmap((uint64_t)r->arg[4], (uint64_t)r->arg[2]);
+	return SCAR_PASS;
+}
+
+/* Code that becomes executable only now. Patched text stays so when relocations make it writable for a while. */
+static long protect(const struct scar_regs *r)
+{
+	const uint64_t addr = (uint64_t)r->arg[0], len = (uint64_t)r->arg[1];
+	struct scar_range engine;
+	long ret;
+
+	if (len && scar_text_engine_range(addr, len, &engine))
+		return -ENOMEM;
+	/* A tracer sees the calls of any code. */
+	if (!(r->arg[2] & PROT_EXEC) || (scar_loader.guest.flags & SCAR_GUEST_TRACED) || !len ||
+	    addr % PAGE || len > CODE_MAX || scar_text_touches(addr, len))
+		return SCAR_PASS;
+	ret = scar_sys(r->nr, addr, len, r->arg[2] | PROT_READ, r->arg[3]);
+	if (ret)
+		return ret;
+	ret = scar_text_protect(addr, (len + PAGE - 1) & ~(uint64_t)(PAGE - 1),
+				(int)r->arg[2] | PROT_READ);
+	return ret == 0 || ret == -ENOMEM ? ret : -EACCES;
+}
+
 long scar_call_memory(struct scar_regs *r)
 {
 	switch (r->nr) {
 	case __NR_mmap: return map(r);
-	case __NR_munmap:
-		if (hits_loader((uint64_t)r->arg[0], (uint64_t)r->arg[1]))
-			return -EINVAL;
-		scar_text_unmap((uint64_t)r->arg[0], (uint64_t)r->arg[1]);
-		return SCAR_PASS;
-	case __NR_mremap:
-		/* Moved text would jump to trampolines that are elsewhere. */
-		if (scar_text_touches((uint64_t)r->arg[0], (uint64_t)r->arg[1]))
-			return -EINVAL;
-		return SCAR_PASS;
-	default: return SCAR_PASS;
+	case __NR_munmap: return unmap(r);
+	case __NR_mremap: return remap(r);
+	default: return protect(r);
 	}
 }
 
 /* ---- threads and programs --------------------------------------------------------------- */
+
+#define NAMESPACES                                                                     \
+	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | \
+	 CLONE_NEWPID | CLONE_NEWNET)
+
+static long make_thread(const struct scar_regs *r, uint64_t flags, uint64_t stack)
+{
+	return flags & NAMESPACES ? -EPERM : scar_thread_clone(r, flags, stack);
+}
 
 static long clone3(const struct scar_regs *r)
 {
@@ -152,13 +212,18 @@ static long clone3(const struct scar_regs *r)
 	/* What comes without its tracer would find each of its calls missing; C libraries take clone then. */
 	if ((scar_loader.guest.flags & SCAR_GUEST_TRACED) && (args->flags & CLONE_UNTRACED))
 		return -ENOSYS;
-	return scar_thread_clone(r, args->flags, args->stack ? args->stack + args->stack_size : 0);
+	return make_thread(r, args->flags, args->stack ? args->stack + args->stack_size : 0);
 }
 
 /* What Lambda refuses, though it does nothing that matters, succeeds. */
 static long process_control(const struct scar_regs *r)
 {
-	long ret = scar_sys(__NR_prctl, r->arg[0], r->arg[1], r->arg[2], r->arg[3], r->arg[4]);
+	long ret;
+
+	/* Either would be about our calls, not the guest's. */
+	if (r->arg[0] == PR_SET_SECCOMP || r->arg[0] == SET_SYSCALL_USER_DISPATCH)
+		return -EPERM;
+	ret = scar_sys(__NR_prctl, r->arg[0], r->arg[1], r->arg[2], r->arg[3], r->arg[4]);
 
 	switch (r->arg[0]) {
 	case PR_SET_NO_NEW_PRIVS:
@@ -194,6 +259,16 @@ static long process_control(const struct scar_regs *r)
 	}
 }
 
+/* %gs is how we find the thread; 64-bit programs leave it alone. */
+static long architecture_control(const struct scar_regs *r)
+{
+	switch (r->arg[0]) {
+	case 0x1001 /* ARCH_SET_GS */: return -EPERM;
+	case 0x1004 /* ARCH_GET_GS */: *(uint64_t *)r->arg[1] = 0; return 0;
+	default: return SCAR_PASS;
+	}
+}
+
 long scar_call_process(struct scar_regs *r)
 {
 	switch (r->nr) {
@@ -210,12 +285,10 @@ long scar_call_process(struct scar_regs *r)
 	case __NR_clone:
 		if (scar_loader.guest.flags & SCAR_GUEST_TRACED)
 			r->arg[0] &= ~(long)CLONE_UNTRACED;
-		return scar_thread_clone(r, (uint64_t)r->arg[0], (uint64_t)r->arg[1]);
+		return make_thread(r, (uint64_t)r->arg[0], (uint64_t)r->arg[1]);
 	case SCAR_NR_clone3: return clone3(r);
 	case __NR_exit: return scar_thread_exit(r);
-	case __NR_arch_prctl:
-		/* %gs is how we find the thread; 64-bit programs leave it alone. */
-		return r->arg[0] == 0x1001 /* ARCH_SET_GS */ ? -EPERM : SCAR_PASS;
+	case __NR_arch_prctl: return architecture_control(r);
 	default: return process_control(r);
 	}
 }

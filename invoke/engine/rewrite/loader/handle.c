@@ -391,6 +391,16 @@ static void drop_dead_frames(struct scar_regs *r, const struct scar_thread *thre
 	r->saved_top = (uint64_t)thread;
 }
 
+/* It would name files behind our back; a program that tries it is told why it does not work. */
+static void refuse_foreign(void)
+{
+	static uint8_t told;
+
+	if (!__atomic_exchange_n(&told, 1, __ATOMIC_RELAXED))
+		scar_loader_note("32-bit system calls (int 0x80) do not work here, in",
+				 scar_loader.exe, -ENOSYS);
+}
+
 /* What the guest gets, or SCAR_PASS or SCAR_CLONE. */
 static long answer(struct scar_regs *regs)
 {
@@ -412,7 +422,10 @@ static long answer(struct scar_regs *regs)
 	case SCAR_CALL_PATHS: ret = scar_call_paths(regs); break;
 	case SCAR_CALL_OWN: ret = run_own(regs); break;
 	case SCAR_CALL_EPERM: ret = -EPERM; break;
-	case SCAR_CALL_ENOSYS: break;
+	case SCAR_CALL_ENOSYS:
+		if (nr == SCAR_SITE_NR_FOREIGN)
+			refuse_foreign();
+		break;
 	}
 	scar_frame_end(&frame);
 	if (scar_loader.guest.flags & SCAR_GUEST_TRACE)

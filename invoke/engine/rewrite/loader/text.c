@@ -14,6 +14,11 @@
 #define PAGE 4096u
 #define TEXTS_MAX 512
 #define TRAPS_MAX 4096
+#define LOOK_SLOTS 1024
+#define LOOKS_MAX 32
+#define LOADER_START 0x60000000ull
+
+extern char _end[];
 
 /* One patched mapping and its trampolines. */
 struct text {
@@ -214,6 +219,34 @@ static int apply_segment(int image_fd, const struct scar_image_segment *s, struc
 			    prot);
 }
 
+static int patch_bare(uint64_t addr, uint64_t len, int prot)
+{
+	struct scar_scan *scan;
+	int ret;
+
+	if (!scar_scan_is_suspect((const uint8_t *)addr, len))
+		return 0;
+	scan = scan_create();
+	if (!scan)
+		return -ENOMEM;
+	ret = scar_scan_code((const uint8_t *)addr, len, scan);
+	if (ret == 0 && scan->site_count)
+		ret = patch_memory(scan->sites, scan->site_count, addr, addr,
+				   (addr + len + PAGE - 1) & ~(uint64_t)(PAGE - 1), prot);
+	scar_sys(__NR_munmap, scan, sizeof(*scan));
+	return ret;
+}
+
+/* Code of a file that is no program: what unpacks or generates itself keeps it in one without a name. */
+static int map_bare(uint64_t addr, uint64_t len, const struct stat *st, uint64_t offset, int prot)
+{
+	const uint64_t size = (uint64_t)st->st_size;
+
+	if (st->st_nlink || !(prot & PROT_READ) || offset >= size)
+		return 0;
+	return patch_bare(addr, len < size - offset ? len : size - offset, prot);
+}
+
 static int map_locked(uint64_t addr, uint64_t len, int fd, uint64_t offset, int prot)
 {
 	struct scar_scan *scan;
@@ -225,6 +258,10 @@ static int map_locked(uint64_t addr, uint64_t len, int fd, uint64_t offset, int 
 		return 0;
 	key = scar_image_key(&st);
 	image_fd = scar_image_open(&key, &image);
+	if (image_fd >= 0 && image.segment_count == 0 && !st.st_nlink) {
+		scar_sys(__NR_close, image_fd);
+		return map_bare(addr, len, &st, offset, prot);
+	}
 	/* Nearly always there is nothing more to do, or all is kept: then this is never touched. */
 	if (image_fd >= 0 && image.site_count == 0) {
 		scar_sys(__NR_close, image_fd);
@@ -235,6 +272,8 @@ static int map_locked(uint64_t addr, uint64_t len, int fd, uint64_t offset, int 
 		return -ENOMEM;
 	if (image_fd < 0)
 		image_fd = scar_image_create(fd, &key, scan, &image);
+	if (image.segment_count == 0)
+		ret = map_bare(addr, len, &st, offset, prot);
 	for (uint32_t i = 0; ret == 0 && i < image.segment_count; i++)
 		ret = apply_segment(image_fd, &image.segments[i], scan, addr, len, offset, prot);
 	if (image_fd >= 0)
@@ -253,6 +292,49 @@ int scar_text_map(uint64_t addr, uint64_t len, int fd, uint64_t offset, int prot
 	ret = map_locked(addr, (len + PAGE - 1) & ~(uint64_t)(PAGE - 1), fd, offset, prot);
 	scar_lock_release(&text_lock);
 	return ret;
+}
+
+/* Compilers at run time make the same pages writable and executable again and again. */
+static bool is_worth_a_look(uint64_t addr)
+{
+	static uint8_t looks[LOOK_SLOTS];
+	uint8_t *slot = &looks[(addr / PAGE * 0x9e3779b97f4a7c15ull >> 40) % LOOK_SLOTS];
+
+	return *slot < LOOKS_MAX && ++*slot;
+}
+
+int scar_text_protect(uint64_t addr, uint64_t len, int prot)
+{
+	int ret;
+
+	if (!is_worth_a_look(addr) || !scar_scan_is_suspect((const uint8_t *)addr, len))
+		return 0;
+	scar_lock_take(&text_lock);
+	ret = patch_bare(addr, len, prot);
+	scar_lock_release(&text_lock);
+	return ret;
+}
+
+bool scar_text_engine_range(uint64_t addr, uint64_t len, struct scar_range *ret_range)
+{
+	const struct scar_range loader = {LOADER_START, (uint64_t)(uintptr_t)_end};
+	bool found = addr < loader.end && addr + len > loader.start;
+
+	if (found)
+		*ret_range = loader;
+	for (unsigned i = 0; i < text_count; i++) {
+		const struct text *t = &texts[i];
+		uint64_t end = t->trampolines + t->trampoline_size;
+
+		/* Where the whole text goes, nothing needs its trampolines any more. */
+		if (addr >= end || addr + len <= t->trampolines ||
+		    (addr <= t->start && addr + len >= t->end) ||
+		    (found && ret_range->start < t->trampolines))
+			continue;
+		*ret_range = (struct scar_range){t->trampolines, end};
+		found = true;
+	}
+	return found;
 }
 
 int scar_text_touches(uint64_t addr, uint64_t len)

@@ -168,6 +168,10 @@ static bool emit_trampoline(struct emitter *e, const struct scar_patch_abi *abi,
 	land(e, jumps[0]);
 	if (dynamic)
 		land(e, jumps[1]);
+	if (site->nr == SCAR_SITE_NR_FOREIGN) {
+		EMIT(e, "\xb8"); /* mov $nr,%eax */
+		emit_u32(e, SCAR_SITE_NR_FOREIGN);
+	}
 	EMIT(e, LOAD_RECORD);
 	load = e->out;
 	emit_u32(e, 0);

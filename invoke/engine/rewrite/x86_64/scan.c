@@ -27,6 +27,7 @@ struct scanner {
 	uint32_t start, end; /* offsets of the segment at hand */
 	uint64_t vaddr;      /* of its start */
 	bool sparse;
+	bool bare; /* code without any table */
 };
 
 /* Decodes [from, to), keeping instructions and branch targets. True if one starts at `site`. */
@@ -309,6 +310,12 @@ static bool prove_boundary(struct scanner *s, uint32_t offset, bool *ret_voted)
 	return decode_by_vote(s, offset);
 }
 
+/* int $0x80 and sysenter. */
+static bool is_foreign(const struct scanner *s, uint32_t offset)
+{
+	return s->file[offset] == 0xcd || s->file[offset + 1] == 0x34;
+}
+
 static void scan_site(struct scanner *s, uint32_t offset, struct scar_site *ret_site)
 {
 	bool voted;
@@ -323,11 +330,21 @@ static void scan_site(struct scanner *s, uint32_t offset, struct scar_site *ret_
 	if (!prove_boundary(s, offset, &voted))
 		return;
 	index = index_of(s, offset);
-	if (index < 0 || !(s->scan->ins[index].flags & SCAR_INS_SYSCALL))
+	if (index < 0)
+		return;
+	if (is_foreign(s, offset)) {
+		/* Nobody writes these by accident, but data may hold them. */
+		if (voted)
+			return;
+		ret_site->nr = SCAR_SITE_NR_FOREIGN;
+		ret_site->tactic = SCAR_TACTIC_TRAP;
+		return;
+	}
+	if (!(s->scan->ins[index].flags & SCAR_INS_SYSCALL))
 		return;
 	ret_site->nr = static_number(s, index);
-	if (voted && s->unwind.header && !s->sparse && ret_site->nr == SCAR_SITE_NR_DYNAMIC &&
-	    !looks_like_call(s, index))
+	if (voted && (s->bare || (s->unwind.header && !s->sparse)) &&
+	    ret_site->nr == SCAR_SITE_NR_DYNAMIC && !looks_like_call(s, index))
 		return;
 	choose_tactic(s, index, ret_site);
 }
@@ -342,23 +359,35 @@ static void keep_apart(struct scar_site *site, uint32_t *window_end)
 	*window_end = site->offset + SYSCALL_BYTES + site->after;
 }
 
-/* Next 0f 05 at or after `at`, or `end`. Eight bytes at a time: most of text holds no 0f. */
-static uint32_t next_candidate(const uint8_t *file, uint32_t at, uint32_t end)
+/* syscall, sysenter or int $0x80 */
+static bool is_candidate(const uint8_t *code)
+{
+	return code[0] == 0x0f ? code[1] == 0x05 || code[1] == 0x34
+			       : code[0] == 0xcd && code[1] == 0x80;
+}
+
+static bool has_byte(uint64_t word, uint8_t byte)
 {
 	const uint64_t ones = 0x0101010101010101ull, highs = ones << 7;
 
+	word ^= byte * ones;
+	return (word - ones) & ~word & highs;
+}
+
+/* Next candidate at or after `at`, or `end`. Eight bytes at a time: most of text holds none of them. */
+static uint32_t next_candidate(const uint8_t *file, uint32_t at, uint32_t end)
+{
 	while (at + 1 < end) {
 		uint64_t word;
 
 		if (end - at > sizeof(word)) {
 			memcpy(&word, file + at, sizeof(word));
-			word ^= 0x0f * ones;
-			if (!((word - ones) & ~word & highs)) {
+			if (!has_byte(word, 0x0f) && !has_byte(word, 0xcd)) {
 				at += sizeof(word);
 				continue;
 			}
 		}
-		if (file[at] == 0x0f && file[at + 1] == 0x05)
+		if (is_candidate(file + at))
 			return at;
 		at++;
 	}
@@ -447,6 +476,35 @@ static bool clip_segment(const Elf64_Phdr *p, size_t size, struct scar_segment *
 	return ret_segment->size >= SYSCALL_BYTES;
 }
 
+static int scan_part(struct scanner *s, struct scar_segment *segment)
+{
+	s->scan->segment_count++;
+	s->start = (uint32_t)segment->offset;
+	s->end = (uint32_t)(segment->offset + segment->size);
+	s->vaddr = segment->vaddr;
+	if (scan_segment(s, segment))
+		return -E2BIG;
+	distrust_far_targets(s);
+	return 0;
+}
+
+int scar_scan_code(const uint8_t *code, size_t size, struct scar_scan *ret_scan)
+{
+	struct scanner s = {.file = code, .scan = ret_scan, .bare = true};
+	struct scar_segment *segment = &ret_scan->segments[0];
+
+	memset(ret_scan, 0, offsetof(struct scar_scan, ins));
+	segment->size = size < UINT32_MAX / 2 ? size : UINT32_MAX / 2;
+	return segment->size >= SYSCALL_BYTES ? scan_part(&s, segment) : 0;
+}
+
+bool scar_scan_is_suspect(const uint8_t *code, size_t size)
+{
+	const uint32_t end = (uint32_t)(size < UINT32_MAX / 2 ? size : UINT32_MAX / 2);
+
+	return next_candidate(code, 0, end) < end;
+}
+
 int scar_scan_elf(const uint8_t *file, size_t size, struct scar_scan *ret_scan)
 {
 	struct scanner s = {.file = file, .scan = ret_scan};
@@ -472,15 +530,10 @@ int scar_scan_elf(const uint8_t *file, size_t size, struct scar_scan *ret_scan)
 			break;
 		if (!clip_segment(&phdrs[i], size, segment))
 			continue;
-		ret_scan->segment_count++;
-		s.start = (uint32_t)segment->offset;
-		s.end = (uint32_t)(segment->offset + segment->size);
-		s.vaddr = segment->vaddr;
 		s.sparse = s.unwind.header &&
 			   segment->size / (s.unwind.fde_count + 1) > SPARSE_BYTES;
-		if (scan_segment(&s, segment))
+		if (scan_part(&s, segment))
 			return -E2BIG;
-		distrust_far_targets(&s);
 	}
 	return 0;
 }
