@@ -376,6 +376,11 @@ static void see_call(const struct call *c)
 {
 	const int flags[] = {0, AT_EMPTY_PATH, c->flag};
 
+	/* A kernel without it says so whatever it is asked. */
+	if (syscall(c->nr, -1, NULL, 0, 0, 0, 0) < 0 && errno == ENOSYS) {
+		see("%s: not there", c->name);
+		return;
+	}
 	for (int f = 0; f < (c->flags_arg ? 3 : 1); f++) {
 		see_cells(c, AT_FDCWD, flags[f]);
 		if (has(c, DIR_)) {

@@ -250,10 +250,14 @@ static long link_descriptor(const long args[6])
 	char path[40];
 	struct scar_text t = scar_text_of(path, sizeof(path));
 
-	if ((int)args[0] < 0)
+	if ((int)args[0] == AT_FDCWD) {
+		scar_text_str(&t, "/proc/self/cwd");
+	} else if ((int)args[0] < 0) {
 		return -ENOENT;
-	scar_text_str(&t, "/proc/self/fd/");
-	scar_text_unsigned(&t, (uint64_t)args[0], 10);
+	} else {
+		scar_text_str(&t, "/proc/self/fd/");
+		scar_text_unsigned(&t, (uint64_t)args[0], 10);
+	}
 	return scar_sys(__NR_linkat, AT_FDCWD, path, args[2], args[3], AT_SYMLINK_FOLLOW_);
 }
 

@@ -28,11 +28,13 @@ static bool is_ours(uint64_t address)
 /* The call in progress that was interrupted, or NULL: the guest itself was, or the way in or out. */
 static struct scar_frame *interrupted_call(ucontext_t *context)
 {
-	struct scar_thread *thread = scar_thread_self();
 	const uint64_t sp = *scar_arch_context_sp(context);
-	struct scar_frame *frame = thread->frame;
+	struct scar_thread *thread = is_ours(*scar_arch_context_pc(context))
+					     ? scar_thread_anywhere()
+					     : NULL;
+	struct scar_frame *frame = thread ? thread->frame : NULL;
 
-	if (!is_ours(*scar_arch_context_pc(context)))
+	if (!frame)
 		return NULL;
 	return sp >= (uint64_t)thread->low && sp < (uint64_t)frame &&
 			       (uint64_t)frame < (uint64_t)thread
@@ -80,7 +82,7 @@ static uint64_t site_of(const struct scar_site_record *record)
 static void call_shown(handler_function handler, int sig, siginfo_t *info, ucontext_t *context,
 		       struct scar_frame *frame, uint64_t shown)
 {
-	struct scar_thread *thread = scar_thread_self();
+	struct scar_thread *thread = scar_thread_anywhere();
 	gregset_t saved = {0};
 
 	memcpy(saved, context->uc_mcontext.gregs, sizeof(saved));
@@ -116,7 +118,7 @@ static bool call_at_point(handler_function handler, int sig, siginfo_t *info, uc
 	}
 	if (is_ours(pc)) {
 		/* Neither here nor there: the call, if it ever waits, lets the signal come again. */
-		scar_thread_self()->hit = 1;
+		scar_thread_anywhere()->hit = 1;
 		return false;
 	}
 	record = scar_text_record(pc);
@@ -139,6 +141,7 @@ static bool call_at_point(handler_function handler, int sig, siginfo_t *info, uc
 uint64_t scar_signal_decide(int sig, siginfo_t *info, ucontext_t *context)
 {
 	uint64_t *pc = scar_arch_context_pc(context), trampoline;
+	struct scar_thread *thread;
 	struct scar_action action;
 
 	if (sig == SIGILL) {
@@ -147,8 +150,9 @@ uint64_t scar_signal_decide(int sig, siginfo_t *info, ucontext_t *context)
 			*pc = trampoline;
 			return 0;
 		}
-		if (info->si_code <= 0 && scar_thread_self()->ill_blocked) {
-			scar_thread_self()->ill_pending = true;
+		thread = scar_thread_anywhere();
+		if (info->si_code <= 0 && thread && thread->ill_blocked) {
+			thread->ill_pending = true;
 			return 0;
 		}
 	}

@@ -77,6 +77,9 @@ long scar_thread_clone(const struct scar_regs *regs, uint64_t flags, uint64_t st
 /** exit(2). @return SCAR_PASS if the block stays, else it does not return */
 long scar_thread_exit(const struct scar_regs *regs);
 
+/** The calling thread's block wherever it is, not only inside the handler; NULL if it has none yet. */
+struct scar_thread *scar_thread_anywhere(void);
+
 static inline struct scar_thread *scar_thread_self(void)
 {
 	return scar_arch_thread();

@@ -157,6 +157,13 @@ void scar_thread_adopt(struct scar_thread *thread, uint64_t stack)
 	scar_sys(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, &old, NULL, sizeof(old));
 }
 
+struct scar_thread *scar_thread_anywhere(void)
+{
+	const struct slot *slot = find((int)scar_sys(__NR_gettid));
+
+	return slot ? slot->thread : NULL;
+}
+
 /* The child starts where the guest's instruction leaves off, and gets its block at its first call. */
 long scar_thread_clone(const struct scar_regs *r, uint64_t flags, uint64_t stack)
 {

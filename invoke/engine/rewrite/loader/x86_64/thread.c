@@ -50,6 +50,11 @@ void scar_thread_adopt(struct scar_thread *thread, uint64_t stack)
 	(void)thread; /* found through %gs from its start */
 }
 
+struct scar_thread *scar_thread_anywhere(void)
+{
+	return scar_arch_thread();
+}
+
 static struct scar_thread *block_for_child(uint64_t flags)
 {
 	struct scar_thread *self = scar_thread_self(), *child = self->spare;
