@@ -28,6 +28,11 @@
 #define SCAR_LIMIT_JSON_DEPTH 64
 #define SCAR_LIMIT_JSON_VALUES 1000000 /* each takes 80 bytes of memory */
 
+/* YAML: what people write by hand. Nodes count as if each alias were written out. */
+#define SCAR_LIMIT_YAML_BYTES SCAR_MIB(1)
+#define SCAR_LIMIT_YAML_DEPTH 48
+#define SCAR_LIMIT_YAML_NODES 20000
+
 /* OCI: a registry must accept manifests up to 4 MiB (distribution-spec, "Pushing Manifests"). */
 #define SCAR_LIMIT_MANIFEST_BYTES SCAR_MIB(4)
 #define SCAR_LIMIT_CONFIG_BYTES SCAR_MIB(8)

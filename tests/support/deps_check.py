@@ -82,6 +82,7 @@ def self_test(table):
         ("registry/ref.c", "runtime/base/err.h", True),
         ("registry/ref.c", "stdio.h", False),
         ("runtime/base/http.c", "curl/curl.h", False),
+        ("runtime/base/yaml.c", "yaml.h", False),
         ("runtime/emulator/server.c", "runtime/api/protocol.h", True),
         ("invoke/main.c", "runtime/api/loop.h", True),
         ("invoke/engine/rewrite/x86_64/patch.c", "Zydis/Zydis.h", False),
@@ -96,6 +97,7 @@ def self_test(table):
         ("invoke/engine/ptrace/trace.c", "invoke/engine/rewrite/patch.h", True),
         ("invoke/engine/choose.c", "cjson/cJSON.h", False),
         ("registry/ref.c", "tests/support/fake.h", True),
+        ("deployer/plan.c", "yaml.h", False),
         ("elsewhere/x.c", "runtime/base/err.h", True),
         ("registry/ref.c", "nowhere.h", True),
     ]
