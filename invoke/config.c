@@ -32,6 +32,12 @@ static const struct scar_setting table[] = {
 	 "Engine: `auto`, `rewrite`, `ptrace` or `native`."},
 	{"SCAR_RESPONSE_MODE", NULL, SCAR_SETTING_CHOICE, AT(response_mode), "buffered", "buffered|streaming", 0, 0,
 	 "`buffered`: one answer of at most 6 MB; `streaming`: output is sent as it is printed."},
+	{"SCAR_MODE", NULL, SCAR_SETTING_CHOICE, AT(mode), "program", "program|server|runtime", 0, 0,
+	 "How the image works: `program`: it is started for each event and ends; `server`: it listens for HTTP on `SCAR_PORT`, is started once and gets each event as a request; `runtime`: it was built for Lambda and speaks the Runtime API itself."},
+	{"SCAR_PORT", NULL, SCAR_SETTING_NUMBER, AT(port), "8080", NULL, 1, 65535,
+	 "Port on which the image's server listens; it is told as `PORT`."},
+	{"SCAR_HEALTH_PATH", NULL, SCAR_SETTING_TEXT, AT(health_path), NULL, NULL, 0, 0,
+	 "Path that the image's server must answer below 500 before it gets its first request; not set: a connection is enough."},
 	{"SCAR_OUTPUT", NULL, SCAR_SETTING_CHOICE, AT(output), "stdout", "stdout|files|zip|json", 0, 0,
 	 "What the answer holds: `stdout`; `files`: the file that the program left in `TMP_OUTPUT_DIR`, or a zip archive of several, or standard output if there is none; `zip`: always an archive; `json`: a document of exit code, time, output and errors."},
 	{"SCAR_OUTPUT_HEADERS", NULL, SCAR_SETTING_SWITCH, AT(output_headers), "0", NULL, 0, 0,
@@ -219,6 +225,11 @@ static int check_places(const struct scar_invoke_config *config, struct scar_err
 		return scar_err_set(err, SCAR_ERR_CONFIG,
 				    "AWS_LAMBDA_RUNTIME_API is not set: bootstrap is started by "
 				    "Lambda or by `scar local`");
+	if (config->health_path && config->health_path[0] != '/')
+		return refuse("SCAR_HEALTH_PATH", config->health_path, "an absolute path", err);
+	if (config->mode != SCAR_MODE_PROGRAM && !config->image)
+		return scar_err_set(err, SCAR_ERR_CONFIG,
+				    "SCAR_MODE is server or runtime, but SCAR_IMAGE is not set");
 	if (config->store_dir[0] != '/')
 		return refuse("SCAR_STORE_DIR", config->store_dir, "an absolute path", err);
 	return 0;

@@ -44,6 +44,7 @@ const struct scar_setting *scar_settings(size_t *ret_count);
 
 enum scar_log_format_choice { SCAR_LOG_FORMAT_TEXT, SCAR_LOG_FORMAT_JSON };
 enum scar_response_choice { SCAR_RESPOND_BUFFERED, SCAR_RESPOND_STREAMING };
+enum scar_mode_choice { SCAR_MODE_PROGRAM, SCAR_MODE_SERVER, SCAR_MODE_RUNTIME };
 enum scar_output_choice {
 	SCAR_OUTPUT_STDOUT,
 	SCAR_OUTPUT_FILES,
@@ -68,7 +69,10 @@ struct scar_invoke_config {
 	char *script_text;      /**< as set */
 	struct scar_buf script; /**< the script itself; empty if none */
 	int64_t response_mode;  /**< enum scar_response_choice */
-	int64_t output;         /**< enum scar_output_choice */
+	int64_t mode;           /**< enum scar_mode_choice */
+	int64_t port;
+	char *health_path;
+	int64_t output; /**< enum scar_output_choice */
 	bool output_headers;
 	bool http_text;
 	bool body_is_event;

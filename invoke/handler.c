@@ -18,6 +18,8 @@
 #include "invoke/image.h"
 #include "invoke/job.h"
 #include "invoke/plan.h"
+#include "invoke/proxy.h"
+#include "invoke/resident.h"
 #include "invoke/run.h"
 #include "invoke/user.h"
 #include "invoke/workspace.h"
@@ -37,6 +39,9 @@ struct scar_invoke {
 	struct scar_images *images;
 	char *state_dir; /* the engine's, for all invocations: it keeps what it has learnt of files */
 	int stop_fd;     /* readable from scar_invoke_stop() on */
+	struct scar_resident *
+		server; /* under the mutex; of a mode in which the program stays, once it was needed */
+	struct scar_image_use server_use;
 	pthread_mutex_t mutex;
 	pthread_cond_t idle;
 	bool busy, stopping; /* under the mutex */
@@ -102,6 +107,8 @@ void scar_invoke_close(struct scar_invoke *invoke)
 {
 	if (!invoke)
 		return;
+	scar_resident_stop(invoke->server);
+	scar_image_use_end(&invoke->server_use);
 	scar_images_close(invoke->images);
 	free(invoke->state_dir);
 	scar_cleanup_fd(&invoke->stop_fd);
@@ -121,6 +128,8 @@ void scar_invoke_stop(struct scar_invoke *invoke, int64_t patience_ms)
 	(void)eventfd_write(invoke->stop_fd, 1);
 	while (invoke->busy && pthread_cond_timedwait(&invoke->idle, &invoke->mutex, &until) == 0)
 		;
+	if (invoke->server)
+		scar_resident_tell(invoke->server, patience_ms);
 	pthread_mutex_unlock(&invoke->mutex);
 }
 
@@ -253,6 +262,90 @@ static int run_item(const struct work *work, size_t index, struct scar_err *err)
 	return result;
 }
 
+/* ---- programs that stay ---- */
+
+/* @return what was there */
+static struct scar_resident *set_server(struct scar_invoke *invoke, struct scar_resident *server)
+{
+	struct scar_resident *before;
+
+	pthread_mutex_lock(&invoke->mutex);
+	before = invoke->server;
+	invoke->server = server;
+	pthread_mutex_unlock(&invoke->mutex);
+	return before;
+}
+
+static int start_resident(struct scar_invoke *invoke, bool is_runtime, int64_t stop_ms,
+			  struct scar_err *err)
+{
+	const struct scar_resident_options options = {
+		.config = invoke->config,
+		.engine = invoke->engine,
+		.state_dir = invoke->state_dir,
+		.use = &invoke->server_use,
+		.is_runtime = is_runtime,
+		.port = invoke->config->port,
+	};
+	struct scar_resident *server = NULL;
+
+	if (!invoke->server_use.entry && scar_images_get(invoke->images, invoke->config->image,
+							 stop_ms, &invoke->server_use, err) < 0)
+		return -1;
+	if (scar_resident_start(&options, &server, err) < 0)
+		return -1;
+	set_server(invoke, server);
+	return 0;
+}
+
+/* A server that has ended since the last invocation is started again. */
+static int need_server(struct scar_invoke *invoke, const struct scar_proxy_options *proxy,
+		       struct scar_err *err)
+{
+	struct scar_proxy_options options = *proxy;
+	struct scar_err how;
+
+	if (invoke->server && scar_resident_ended(invoke->server, &how)) {
+		scar_warn("the image's server is started again: %s", how.msg);
+		scar_resident_stop(set_server(invoke, NULL));
+	}
+	if (invoke->server)
+		return 0;
+	if (start_resident(invoke, false, proxy->deadline_ms, err) < 0)
+		return -1;
+	options.resident = invoke->server;
+	return scar_proxy_await(&options, err);
+}
+
+static int serve_item(const struct work *work, size_t index, struct scar_err *err)
+{
+	const struct scar_invoke_config *config = work->invoke->config;
+	const struct scar_proxy_options options = {
+		.resident = work->invoke->server,
+		.port = config->port,
+		.health_path = config->health_path,
+		.deadline_ms = work->limits->stop_ms,
+		.request_id = work->invocation->request_id,
+		.event = work->event,
+		.index = index,
+		.sink = scar_answer_write,
+		.sink_ctx = work->answer,
+	};
+	/* To the answer it is as if a program had printed this and ended well. */
+	struct scar_run_result result = {.status.exited = true};
+
+	if (need_server(work->invoke, &options, err) < 0 || scar_proxy_pass(&options, err) < 0)
+		return -1;
+	return scar_answer_ran(work->answer, index, &result, -1, err);
+}
+
+int scar_invoke_runtime(struct scar_invoke *invoke, struct scar_err *err)
+{
+	if (start_resident(invoke, true, 0, err) < 0)
+		return -1;
+	return scar_resident_wait(invoke->server, err);
+}
+
 /* One failed item is told in the answer; only an answer that cannot be given ends all. */
 static int run_items(const struct work *work, struct scar_err *err)
 {
@@ -260,7 +353,8 @@ static int run_items(const struct work *work, struct scar_err *err)
 	int go_on = 1;
 
 	for (size_t i = 0; i < work->event->count && go_on > 0; i++) {
-		go_on = run_item(work, i, &why);
+		go_on = work->invoke->config->mode == SCAR_MODE_SERVER ? serve_item(work, i, &why)
+								       : run_item(work, i, &why);
 		if (go_on < 0 && scar_response_finished(work->response)) {
 			/* Nobody takes the answer any more. */
 			*err = why;
@@ -292,6 +386,8 @@ static int handle_event(struct work *work, struct scar_err *err)
 	/* Nothing to run is nothing to pull either. */
 	if (work->event->count == 0)
 		return scar_answer_finish(work->answer, err);
+	if (config->mode == SCAR_MODE_SERVER)
+		return run_items(work, err);
 	if (read_job(config, work->invocation, work->event, &work->job, err) < 0 ||
 	    choose_image(config, &work->job, &reference, err) < 0 ||
 	    scar_images_get(work->invoke->images, reference, work->limits->stop_ms, &work->use,
@@ -321,14 +417,16 @@ static struct scar_answer_options answer_options(const struct scar_invoke_config
 		[SCAR_OUTPUT_JSON] = SCAR_ANSWER_JSON,
 	};
 	char *const *environment = config->environment;
+	/* The server's own answer, with its header fields, is ours. */
+	bool server = config->mode == SCAR_MODE_SERVER;
 
 	return (struct scar_answer_options){
 		.response = response,
 		.event = event,
 		.mode = config->response_mode == SCAR_RESPOND_STREAMING ? SCAR_RESPONSE_STREAMING
 									: SCAR_RESPONSE_BUFFERED,
-		.output = outputs[config->output],
-		.head = config->output_headers,
+		.output = server ? SCAR_ANSWER_STDOUT : outputs[config->output],
+		.head = server || config->output_headers,
 		.plain_text = config->http_text,
 		.memory_bytes = (uint64_t)config->memory_mb << 20,
 		.request_id = invocation->request_id,

@@ -27,6 +27,11 @@ int scar_invoke_handle(void *invoke, const struct scar_invocation *invocation,
 		       struct scar_response *response, struct scar_err *err);
 
 /**
+ * SCAR_MODE=runtime: pulls the image and runs its program, which takes the invocations itself, to its end.
+ * @return its exit status; -1 if it could not be started
+ */
+int scar_invoke_runtime(struct scar_invoke *invoke, struct scar_err *err);
+/**
  * Ends what runs, from another thread: the program is told to, and killed after half of patience_ms. Returns when the invocation has
  * been answered, or after patience_ms. Later invocations are refused.
  */

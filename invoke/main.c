@@ -81,6 +81,19 @@ static int start_signal_thread(struct scar_invoke *invoke, struct scar_err *err)
 	return 0;
 }
 
+/* The image's own runtime is at work; Lambda sees its end as ours. */
+static int be_runtime(const struct scar_invoke_config *config, struct scar_invoke *invoke)
+{
+	struct scar_err err;
+	int status = scar_invoke_runtime(invoke, &err);
+
+	if (status < 0)
+		return give_up(config->runtime_api, &err);
+	scar_error("the image's runtime has ended: %s", err.msg);
+	scar_invoke_close(invoke);
+	return status;
+}
+
 static int serve(const struct scar_invoke_config *config)
 {
 	struct scar_loop_options loop = {.api = config->runtime_api, .handler = scar_invoke_handle};
@@ -92,6 +105,8 @@ static int serve(const struct scar_invoke_config *config)
 	block_signals(&set);
 	if (scar_invoke_open(config, &invoke, &err) < 0 || start_signal_thread(invoke, &err) < 0)
 		return give_up(config->runtime_api, &err);
+	if (config->mode == SCAR_MODE_RUNTIME)
+		return be_runtime(config, invoke);
 	loop.ctx = invoke;
 	/* Only ever returns because there is nobody left to work for. */
 	(void)scar_loop_run(&loop, &err);

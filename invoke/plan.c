@@ -2,6 +2,7 @@
 #include "invoke/plan.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "invoke/config.h"
@@ -83,11 +84,30 @@ static const struct scar_buf *choose_payload(const struct scar_plan_input *input
 						       : choose_document(input);
 }
 
-static int make_envp(const struct scar_plan_input *input, char ***ret_envp, struct scar_err *err)
+/* Of one invocation. */
+static int make_envp(const struct scar_plan_input *input, const struct scar_variable *variables,
+		     char ***ret_envp, struct scar_err *err)
+{
+	scar_list_auto struct scar_list event = {0};
+	struct scar_variables_input sources = {
+		.image = input->image->env,
+		.function = input->config->environment,
+		.home = input->user->home,
+		.invocation = variables,
+		.no_credentials = !input->config->pass_credentials,
+	};
+
+	if (scar_event_variables(input->event, choose_payload(input)->len, &event, err) < 0)
+		return -1;
+	sources.event = event.items;
+	return scar_variables_make(&sources, ret_envp, err);
+}
+
+static int make_once_envp(const struct scar_plan_input *input, char ***ret_envp,
+			  struct scar_err *err)
 {
 	const struct scar_invocation *invocation = input->invocation;
 	const struct scar_event_item *item = input->item;
-	scar_list_auto struct scar_list event = {0};
 	const struct scar_variable variables[] = {
 		{MARKER, input->workspace->path},
 		{"REQUEST_ID", invocation->request_id},
@@ -101,18 +121,30 @@ static int make_envp(const struct scar_plan_input *input, char ***ret_envp, stru
 		{"EVENT", event_variable(choose_document(input))},
 		{NULL, NULL},
 	};
-	struct scar_variables_input sources = {
-		.image = input->image->env,
-		.function = input->config->environment,
-		.home = input->user->home,
-		.invocation = variables,
-		.no_credentials = !input->config->pass_credentials,
+
+	return make_envp(input, variables, ret_envp, err);
+}
+
+/* Of all of them. */
+static int make_resident_envp(const struct scar_plan_input *input, char ***ret_envp,
+			      struct scar_err *err)
+{
+	char *const *function = input->config->environment;
+	const char *api = scar_environment_get(function, "AWS_LAMBDA_RUNTIME_API");
+	const char *handler = scar_environment_get(function, "_HANDLER");
+	bool runtime = input->resident == SCAR_PLAN_RUNTIME;
+	char port[32];
+	const struct scar_variable variables[] = {
+		{MARKER, input->workspace->path},
+		{"AWS_LAMBDA_RUNTIME_API", runtime ? api : NULL},
+		/* Images name their handler in Cmd; those that do not take the function's. */
+		{"_HANDLER", runtime && !input->image->cmd ? handler : NULL},
+		{"PORT", !runtime && input->port ? port : NULL},
+		{NULL, NULL},
 	};
 
-	if (scar_event_variables(input->event, choose_payload(input)->len, &event, err) < 0)
-		return -1;
-	sources.event = event.items;
-	return scar_variables_make(&sources, ret_envp, err);
+	snprintf(port, sizeof port, "%lld", (long long)input->port);
+	return make_envp(input, variables, ret_envp, err);
 }
 
 static int choose_cwd(const struct scar_image_config *image, const char **ret_cwd,
@@ -168,7 +200,8 @@ int scar_plan_make(const struct scar_plan_input *input, struct scar_plan *ret_pl
 	bind_extra_payload(input, &plan);
 	if (choose_cwd(input->image, &plan.cwd, err) < 0 ||
 	    make_argv(input, plan.script, &plan.argv, err) < 0 ||
-	    make_envp(input, &plan.envp, err) < 0)
+	    (input->resident == SCAR_PLAN_ONCE ? make_once_envp(input, &plan.envp, err)
+					       : make_resident_envp(input, &plan.envp, err)) < 0)
 		return -1;
 	plan.marker = find_marker(plan.envp);
 	*ret_plan = plan;

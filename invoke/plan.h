@@ -33,6 +33,13 @@ struct scar_workspace;
 
 #define SCAR_PLAN_BINDS_MAX 3
 
+/** A program that stays is told of no event: variables of an invocation would be those of the first for ever. */
+enum scar_plan_resident {
+	SCAR_PLAN_ONCE,
+	SCAR_PLAN_SERVER,
+	SCAR_PLAN_RUNTIME /**< gets what Lambda tells a runtime too */
+};
+
 /** Everything is borrowed until the plan is cleared. */
 struct scar_plan_input {
 	const struct scar_invoke_config *config;
@@ -44,6 +51,8 @@ struct scar_plan_input {
 	const struct scar_event
 		*event; /**< NULL: the invocation's bytes are all there is, as are without item */
 	const struct scar_event_item *item;
+	enum scar_plan_resident resident;
+	int64_t port;           /**< SCAR_PLAN_SERVER: PORT; 0: none */
 	const char *input_path; /**< INPUT_FILE_PATH; NULL: the file that holds the payload */
 };
 

@@ -461,6 +461,54 @@ static void an_extra_payload_shows_the_function_s_package(void **state)
 	assert_true(plan.binds[2].read_only);
 }
 
+static void make_resident(enum scar_plan_resident resident)
+{
+	const struct scar_plan_input input = {
+		.config = &config,
+		.image = &image,
+		.invocation = &invocation,
+		.job = &job,
+		.user = &user,
+		.workspace = &workspace,
+		.resident = resident,
+		.port = 8080,
+	};
+
+	config.environment = LIST((char *)"AWS_LAMBDA_RUNTIME_API=127.0.0.1:9001",
+				  (char *)"_HANDLER=f.g", (char *)"LD_LIBRARY_PATH=/var/lang/lib",
+				  (char *)"AWS_REGION=r");
+	assert_int_equal(scar_plan_make(&input, &plan, &err), 0);
+	assert_null(variable("LD_LIBRARY_PATH"));
+	assert_null(variable("REQUEST_ID"));
+	assert_null(variable("EVENT"));
+	assert_string_equal(variable("AWS_REGION"), "r");
+	assert_non_null(plan.marker);
+}
+
+static void a_server_is_told_its_port_and_no_event(void **state)
+{
+	(void)state;
+	image.cmd = LIST((char *)"x");
+	make_resident(SCAR_PLAN_SERVER);
+	assert_string_equal(variable("PORT"), "8080");
+	assert_null(variable("AWS_LAMBDA_RUNTIME_API"));
+}
+
+static void an_images_runtime_is_told_where_the_service_is(void **state)
+{
+	(void)state;
+	image.entrypoint = LIST((char *)"x");
+	make_resident(SCAR_PLAN_RUNTIME);
+	assert_string_equal(variable("AWS_LAMBDA_RUNTIME_API"), "127.0.0.1:9001");
+	assert_string_equal(variable("_HANDLER"), "f.g");
+	assert_null(variable("PORT"));
+	scar_plan_clear(&plan);
+	/* Its own Cmd names the handler. */
+	image.cmd = LIST((char *)"mine");
+	make_resident(SCAR_PLAN_RUNTIME);
+	assert_null(variable("_HANDLER"));
+}
+
 /* ---- as whom and where ---- */
 
 static void identity_directory_and_binds_are_in_the_plan(void **state)
@@ -542,6 +590,8 @@ int main(void)
 		PLAN_TEST(a_stranger_cannot_set_what_the_invocation_sets),
 		PLAN_TEST(credentials_can_be_kept_from_the_program),
 		PLAN_TEST(an_extra_payload_shows_the_function_s_package),
+		PLAN_TEST(a_server_is_told_its_port_and_no_event),
+		PLAN_TEST(an_images_runtime_is_told_where_the_service_is),
 		PLAN_TEST(identity_directory_and_binds_are_in_the_plan),
 		PLAN_TEST(the_working_directory_is_the_root_or_absolute),
 		PLAN_TEST(a_marker_tells_the_processes_of_this_invocation),
