@@ -4,6 +4,7 @@
  * The Invoke endpoints of the Lambda API for one function, on loopback:
  * POST /2015-03-31/functions/NAME/invocations (Invoke: RequestResponse, Event, DryRun) and
  * POST /2021-11-15/functions/NAME/response-streaming-invocations (InvokeWithResponseStream).
+ * Any other path that is not one of an API (/YYYY-MM-DD/...) is the function's URL: url_event.h, url_answer.h.
  * Signatures are not checked. NAME may be an ARN, with or without a qualifier; every name reaches
  * the one function. A thread for each connection.
  */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/emulator/invoke_api.h"
 
+#include <fnmatch.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,6 +20,8 @@
 #include "runtime/emulator/eventstream.h"
 #include "runtime/emulator/function.h"
 #include "runtime/emulator/output.h"
+#include "runtime/emulator/url_answer.h"
+#include "runtime/emulator/url_event.h"
 
 #define INVOKE_PREFIX "/2015-03-31/functions/"
 #define INVOKE_SUFFIX "/invocations"
@@ -349,6 +352,40 @@ static void invoke_streaming(struct exchange *x)
 	scar_call_unref(call);
 }
 
+/* The function's URL: a request becomes an event, and the answer that of the request. */
+static void invoke_by_url(struct exchange *x)
+{
+	scar_buf_auto struct scar_buf event;
+	struct scar_call *call;
+	struct scar_err err;
+
+	scar_buf_init(&event, SCAR_LIMIT_EVENT_BYTES);
+	if (!read_event(x, SYNC_BYTES))
+		return;
+	if (scar_url_event_append(&x->msg, x->body.data, x->body.len, scar_clock_epoch_ms(), &event,
+				  &err) < 0) {
+		refuse(x, 413, "RequestTooLargeException", "the request makes too large an event");
+		return;
+	}
+	scar_buf_clear(&x->body);
+	x->body = event;
+	scar_buf_init(&event, 0);
+	call = queue_call(x, true);
+	if (!call)
+		return;
+	if (scar_url_answer_send(x->conn, call, strcmp(x->msg.method, "HEAD") == 0, &err) < 0) {
+		scar_call_leave(call);
+		x->close = true;
+	}
+	scar_call_unref(call);
+}
+
+/* Lambda's own paths begin with the date of an API's version. */
+static bool is_api(const char *target)
+{
+	return fnmatch("/20[0-9][0-9]-[0-9][0-9]-[0-9][0-9]/*", target, 0) == 0;
+}
+
 static void route(struct exchange *x)
 {
 	bool post = strcmp(x->msg.method, "POST") == 0;
@@ -357,6 +394,8 @@ static void route(struct exchange *x)
 		invoke(x);
 	} else if (post && match_target(x->msg.target, STREAM_PREFIX, STREAM_SUFFIX)) {
 		invoke_streaming(x);
+	} else if (!is_api(x->msg.target)) {
+		invoke_by_url(x);
 	} else {
 		/* Its body, if any, is not read. */
 		x->close = x->msg.framing != SCAR_HTTP1_NO_BODY;
