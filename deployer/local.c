@@ -19,6 +19,7 @@
 #include "runtime/emulator/call.h"
 #include "runtime/emulator/environment.h"
 #include "runtime/emulator/frontend.h"
+#include "runtime/emulator/pool.h"
 
 #define PIECE_MAX SCAR_MIB(8)
 
@@ -55,13 +56,15 @@ static const char serve_help[] =
 	"  aws lambda invoke --endpoint-url http://127.0.0.1:9001 --function-name scar out\n"
 	"IMAGE may be left out if events name one (SCAR_ALLOW_EVENT_IMAGE=1).\n"
 	"\n"
-	"  --port N           port on the loopback interface (9001)\n";
+	"  --port N           port on the loopback interface (9001)\n"
+	"  --concurrency N    environments that may work at once (1)\n";
 
 /* ---- signals -------------------------------------------------------------------------------- */
 
 /* Ends an environment when the user asks for the end. */
 struct guard {
-	struct scar_environment *environment;
+	struct scar_environment *environment; /**< of run */
+	struct scar_pool *pool;               /**< of serve, as is the frontend */
 	struct scar_frontend *frontend;
 	pthread_t thread;
 	atomic_int signum; /**< 0: none came */
@@ -89,7 +92,10 @@ static void *watch(void *arg)
 	if (signum == SIGUSR1)
 		return NULL;
 	atomic_store(&guard->signum, signum);
-	scar_environment_stop(guard->environment);
+	if (guard->environment)
+		scar_environment_stop(guard->environment);
+	if (guard->pool)
+		scar_pool_stop(guard->pool);
 	if (guard->frontend)
 		scar_frontend_stop(guard->frontend);
 	return NULL;
@@ -214,23 +220,23 @@ static int serve(const struct scar_local_config *config)
 
 	if (scar_frontend_open(config->port, &guard.frontend, &err) < 0)
 		return complain(&err);
-	if (scar_environment_create(&config->function, STDERR_FILENO, &guard.environment, &err) <
-	    0) {
+	if (scar_pool_create(&config->function, config->concurrency, STDERR_FILENO, &guard.pool,
+			     &err) < 0) {
 		scar_frontend_free(guard.frontend);
 		return complain(&err);
 	}
 	if (start_guard(&guard, &err) == 0) {
 		fprintf(stderr, "scar: function %s at http://127.0.0.1:%u\n", config->function.name,
 			(unsigned)config->port);
-		if (scar_frontend_run(guard.frontend, guard.environment, &err) < 0)
+		if (scar_frontend_run(guard.frontend, guard.pool, &err) < 0)
 			code = complain(&err);
 		end_guard(&guard);
 	} else {
 		code = complain(&err);
 	}
-	scar_environment_stop(guard.environment);
+	scar_pool_stop(guard.pool);
 	scar_frontend_free(guard.frontend);
-	scar_environment_free(guard.environment);
+	scar_pool_free(guard.pool);
 	return code;
 }
 

@@ -11,6 +11,7 @@
 #include "registry/ref.h"
 #include "runtime/base/err.h"
 #include "runtime/base/limits.h"
+#include "runtime/emulator/pool.h"
 
 #define VARIABLES_MAX 1024
 #define BINDS_MAX 16
@@ -32,6 +33,7 @@ enum option {
 	OPTION_SCRIPT,
 	OPTION_STDIN,
 	OPTION_PORT,
+	OPTION_CONCURRENCY,
 	OPTION_NAME,
 	OPTION_HELP
 };
@@ -54,6 +56,7 @@ static const struct {
 	{"--script", OPTION_SCRIPT, true, RUN},
 	{"--stdin", OPTION_STDIN, true, RUN},
 	{"--port", OPTION_PORT, true, SERVE},
+	{"--concurrency", OPTION_CONCURRENCY, true, SERVE},
 	{"--name", OPTION_NAME, true, BOTH},
 	{"--help", OPTION_HELP, false, BOTH},
 	{"-h", OPTION_HELP, false, BOTH},
@@ -143,6 +146,8 @@ static int take_option(struct scar_local_config *config, enum option option, con
 			return -1;
 		config->port = (uint16_t)port;
 		return 0;
+	case OPTION_CONCURRENCY:
+		return parse_number(name, value, 1, SCAR_POOL_MAX, &config->concurrency, err);
 	case OPTION_NO_JAIL: function->no_jail = true; return 0;
 	case OPTION_SCRIPT: config->script = value; return 0;
 	case OPTION_STDIN: config->stdin_path = value; return 0;
@@ -324,6 +329,7 @@ int scar_local_config_parse(bool serve, char **args, char **environment,
 {
 	struct scar_local_config config = {
 		.port = DEFAULT_PORT,
+		.concurrency = 1,
 		.function =
 			{
 				.name = "scar",

@@ -19,6 +19,7 @@ struct scar_err;
 struct scar_local_config {
 	bool help;
 	uint16_t port;
+	unsigned concurrency;   /**< environments at once */
 	const char *script;     /**< path or NULL */
 	const char *stdin_path; /**< path, "-", or NULL */
 	char *const *args;      /**< of the program; NULL-terminated, borrowed from argv */

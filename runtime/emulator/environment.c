@@ -49,6 +49,7 @@ struct scar_environment {
 	pthread_mutex_t mutex;
 	struct scar_jail *jail; /**< NULL: no runtime */
 	bool stopping;
+	bool busy; /**< the thread has taken a call */
 	int wake_fd;
 	struct scar_call *queue[SCAR_ENVIRONMENT_QUEUE];
 	size_t first;
@@ -330,6 +331,10 @@ static void serve_call(struct scar_environment *env, struct scar_call *call)
 	report(env, call, scar_clock_monotonic_us() - start_us, init_us, peak_mb(env, 0));
 	if (scar_output_tail(env->output, &tail, &err) < 0)
 		scar_buf_clear(&tail);
+	/* Whoever sees the end and invokes again finds it idle. */
+	pthread_mutex_lock(&env->mutex);
+	env->busy = false;
+	pthread_mutex_unlock(&env->mutex);
 	scar_call_finish(call, &tail);
 	scar_call_unref(call);
 }
@@ -341,6 +346,7 @@ static struct scar_call *take(struct scar_environment *env)
 	struct scar_call *call = NULL;
 
 	pthread_mutex_lock(&env->mutex);
+	env->busy = env->waiting > 0;
 	if (env->waiting > 0) {
 		call = env->queue[env->first];
 		env->first = (env->first + 1) % SCAR_ENVIRONMENT_QUEUE;
@@ -475,6 +481,16 @@ int scar_environment_invoke(struct scar_environment *env, struct scar_call *call
 	if (result == 0)
 		wake(env);
 	return result;
+}
+
+size_t scar_environment_load(struct scar_environment *env)
+{
+	size_t load;
+
+	pthread_mutex_lock(&env->mutex);
+	load = env->waiting + (env->busy ? 1 : 0);
+	pthread_mutex_unlock(&env->mutex);
+	return load;
 }
 
 void scar_environment_stop(struct scar_environment *env)

@@ -7,6 +7,8 @@
 #ifndef SCAR_RUNTIME_EMULATOR_ENVIRONMENT_H
 #define SCAR_RUNTIME_EMULATOR_ENVIRONMENT_H
 
+#include <stddef.h>
+
 struct scar_call;
 struct scar_environment;
 struct scar_err;
@@ -27,6 +29,8 @@ int scar_environment_create(const struct scar_function *function, int log_fd,
  */
 int scar_environment_invoke(struct scar_environment *environment, struct scar_call *call,
 			    struct scar_err *err);
+/** Calls that wait here, and one more if the runtime works on one. */
+size_t scar_environment_load(struct scar_environment *environment);
 /** Kills the runtime and all it started, answers every waiting call with an error. Any thread. */
 void scar_environment_stop(struct scar_environment *environment);
 /** Stops, waits for the thread, and frees. */

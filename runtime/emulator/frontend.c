@@ -30,7 +30,7 @@ struct connection {
 struct scar_frontend {
 	int listen_fd;
 	int stop_fd;
-	struct scar_environment *environment;
+	struct scar_pool *pool;
 	pthread_mutex_t mutex;
 	struct connection connections[SCAR_FRONTEND_CONNECTIONS];
 };
@@ -78,7 +78,7 @@ static void *serve(void *arg)
 	struct scar_http1 http;
 
 	scar_http1_init(&http, connection->fd);
-	scar_invoke_api_serve(&http, frontend->environment);
+	scar_invoke_api_serve(&http, frontend->pool);
 	pthread_mutex_lock(&frontend->mutex);
 	scar_http1_close(&http);
 	connection->state = ENDED;
@@ -142,15 +142,14 @@ static void accept_one(struct scar_frontend *frontend)
 	pthread_mutex_unlock(&frontend->mutex);
 }
 
-int scar_frontend_run(struct scar_frontend *frontend, struct scar_environment *environment,
-		      struct scar_err *err)
+int scar_frontend_run(struct scar_frontend *frontend, struct scar_pool *pool, struct scar_err *err)
 {
 	struct pollfd fds[] = {
 		{.fd = frontend->listen_fd, .events = POLLIN},
 		{.fd = frontend->stop_fd, .events = POLLIN},
 	};
 
-	frontend->environment = environment;
+	frontend->pool = pool;
 	for (;;) {
 		if (poll(fds, 2, -1) < 0 && errno != EINTR)
 			return scar_err_errno(err, errno, "poll");

@@ -13,9 +13,9 @@
 
 #include <stdint.h>
 
-struct scar_environment;
 struct scar_err;
 struct scar_frontend;
+struct scar_pool;
 
 /** Connections at once; more are closed at once. */
 #define SCAR_FRONTEND_CONNECTIONS 128
@@ -23,11 +23,10 @@ struct scar_frontend;
 /** Listens. */
 int scar_frontend_open(uint16_t port, struct scar_frontend **ret_frontend, struct scar_err *err);
 /** Serves until scar_frontend_stop(). */
-int scar_frontend_run(struct scar_frontend *frontend, struct scar_environment *environment,
-		      struct scar_err *err);
+int scar_frontend_run(struct scar_frontend *frontend, struct scar_pool *pool, struct scar_err *err);
 /** Any thread. */
 void scar_frontend_stop(struct scar_frontend *frontend);
-/** Ends the connections, waits for their threads, and frees. The environment must have been stopped. */
+/** Ends the connections, waits for their threads, and frees. The pool must have been stopped. */
 void scar_frontend_free(struct scar_frontend *frontend);
 
 #endif

@@ -16,10 +16,10 @@
 #include "runtime/base/json.h"
 #include "runtime/base/limits.h"
 #include "runtime/emulator/call.h"
-#include "runtime/emulator/environment.h"
 #include "runtime/emulator/eventstream.h"
 #include "runtime/emulator/function.h"
 #include "runtime/emulator/output.h"
+#include "runtime/emulator/pool.h"
 #include "runtime/emulator/url_answer.h"
 #include "runtime/emulator/url_event.h"
 
@@ -38,7 +38,7 @@
 struct exchange {
 	struct scar_http1 *conn;
 	struct scar_http1_message msg;
-	struct scar_environment *environment;
+	struct scar_pool *pool;
 	struct scar_buf body;
 	bool close; /**< the connection cannot be used again */
 };
@@ -287,7 +287,7 @@ static struct scar_call *queue_call(struct exchange *x, bool stream)
 			refuse(x, 500, "ServiceException", "out of memory");
 		return NULL;
 	}
-	if (scar_environment_invoke(x->environment, call, &err) == 0)
+	if (scar_pool_invoke(x->pool, call, &err) == 0)
 		return call;
 	scar_call_unref(call);
 	if (err.kind == SCAR_ERR_RATE_LIMIT)
@@ -403,9 +403,9 @@ static void route(struct exchange *x)
 	}
 }
 
-void scar_invoke_api_serve(struct scar_http1 *conn, struct scar_environment *environment)
+void scar_invoke_api_serve(struct scar_http1 *conn, struct scar_pool *pool)
 {
-	struct exchange x = {.conn = conn, .environment = environment};
+	struct exchange x = {.conn = conn, .pool = pool};
 	struct scar_err err;
 
 	scar_http1_message_init(&x.msg);

@@ -6,10 +6,10 @@
 #ifndef SCAR_RUNTIME_EMULATOR_INVOKE_API_H
 #define SCAR_RUNTIME_EMULATOR_INVOKE_API_H
 
-struct scar_environment;
+struct scar_pool;
 struct scar_http1;
 
 /** Serves the connection until either side ends it. Blocks; the caller closes it. */
-void scar_invoke_api_serve(struct scar_http1 *conn, struct scar_environment *environment);
+void scar_invoke_api_serve(struct scar_http1 *conn, struct scar_pool *pool);
 
 #endif

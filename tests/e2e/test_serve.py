@@ -4,6 +4,7 @@
 import http.client
 import json
 import re
+import threading
 import time
 
 import pytest
@@ -142,3 +143,26 @@ def test_functions_have_names(function):
     connection.request("POST", f"/2015-03-31/functions/{NAME}:1/nothing", "{}")
     assert connection.getresponse().status in (403, 404)
     connection.close()
+
+
+def test_invocations_at_once_have_environments_of_their_own(pushed):
+    with LocalLambda(pushed("busybox"), options=["--concurrency", "3"]) as function:
+        answers: list[float] = []
+
+        def sleep() -> None:
+            start = time.monotonic()
+            assert function.run("sleep", "1").body == b""
+            answers.append(time.monotonic() - start)
+
+        threads = [threading.Thread(target=sleep) for _ in range(3)]
+        start = time.monotonic()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(answers) == 3 and time.monotonic() - start < 2.6
+        assert len(function.bootstrap_pids()) >= 3
+        pids = set(function.bootstrap_pids())
+        for _ in range(5):
+            function.run("true")
+        assert set(function.bootstrap_pids()) == pids, "those that are idle serve again"
