@@ -70,6 +70,8 @@ static const struct scar_setting table[] = {
 	 "Form of log lines; Lambda sets it."},
 	{"AWS_LAMBDA_FUNCTION_MEMORY_SIZE", NULL, SCAR_SETTING_NUMBER, AT(memory_mb), "0", NULL, 0, 1 << 24,
 	 "Memory of the function in MB, to tell a program that ran out of it; Lambda sets it."},
+	{"AWS_LAMBDA_MAX_CONCURRENCY", NULL, SCAR_SETTING_NUMBER, AT(concurrency), "1", NULL, 1, 64,
+	 "Invocations at once, each in a process of its own; Lambda Managed Instances set it."},
 	{"AWS_LAMBDA_RUNTIME_API", NULL, SCAR_SETTING_TEXT, AT(runtime_api), NULL, NULL, 0, 0,
 	 "`HOST:PORT` of the Runtime API; Lambda sets it."},
 };

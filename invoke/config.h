@@ -71,6 +71,7 @@ struct scar_invoke_config {
 	int64_t response_mode;  /**< enum scar_response_choice */
 	int64_t mode;           /**< enum scar_mode_choice */
 	int64_t port;
+	int64_t concurrency;
 	char *health_path;
 	int64_t output; /**< enum scar_output_choice */
 	bool output_headers;

@@ -13,6 +13,7 @@
 
 #include "invoke/config.h"
 #include "invoke/handler.h"
+#include "invoke/workers.h"
 #include "runtime/api/loop.h"
 #include "runtime/base/err.h"
 #include "runtime/base/log.h"
@@ -100,7 +101,15 @@ static int serve(const struct scar_invoke_config *config)
 	struct scar_invoke *invoke = NULL;
 	struct scar_err err;
 	sigset_t set;
+	int worker = 1;
 
+	/* A server, or a runtime of the image, handles its own concurrency. */
+	if (config->concurrency > 1 && config->mode == SCAR_MODE_PROGRAM)
+		worker = scar_workers_run(config->concurrency, &err);
+	if (worker < 0)
+		return give_up(config->runtime_api, &err);
+	if (worker == 0)
+		return 0;
 	/* Before there is any thread. */
 	block_signals(&set);
 	if (scar_invoke_open(config, &invoke, &err) < 0 || start_signal_thread(invoke, &err) < 0)
