@@ -15,3 +15,9 @@ $(B)/engine-jail: $(call objects,rel,tests/engine/jail.c) $(TP)/.all.stamp
 # S="rewrite+jail" selects settings.
 engine-test: $(B)/engine-run $(B)/engine-jail
 	@$(PYTHON) tests/engine/conformance.py $(S)
+
+.PHONY: bench-engine
+# ROUNDS=10: how often each engine does each work.
+bench-engine: $(B)/engine-run $(B)/engine-jail
+	@layer-build/setup.sh build run test bench
+	@$(PYTHON) -m tests.bench.engine --rounds $(or $(ROUNDS),10)

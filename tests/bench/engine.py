@@ -1,0 +1,229 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Times work in a Debian guest: in a real chroot, through our engines, and through other ways to run a rootfs without privileges.
+
+All engines take turns on the same files, round after round, on one processor, so that whatever disturbs the machine disturbs all. A ratio
+is the median over the rounds of an engine's time to that of the chroot in the same round. Prints a table and writes build/bench/engine.json
+(an array of {"work","engine","median_s","ratio","runs"}) and build/bench/engine.svg.
+
+    python3 -m tests.bench.engine [--rounds N] [--work NAME]... [--engine NAME]...
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.bench import plot
+from tests.support.places import ROOT, cache, scratch
+
+PACKAGES = "python3,gcc,libc6-dev,git,ca-certificates,redis-server,redis-tools,ffmpeg,tar,findutils"
+CALLS = 100_000
+PATH = "/usr/lib/python3/dist-packages"
+ENGINES = ("native", "rewrite", "ptrace", "proot", "fakechroot", "bwrap")
+NATIVE = 'mount --make-rprivate / && for m in proc sys dev; do mount --rbind /$m "$1/$m"; done && exec chroot "$@"'
+REDIS = (
+    "redis-server --port 0 --unixsocket /tmp/bench.sock --save '' --daemonize no >/dev/null & s=$!; "
+    "until redis-cli -s /tmp/bench.sock ping 2>/dev/null | grep -q PONG; do :; done; "
+    "redis-benchmark -s /tmp/bench.sock -n 30000 -c 20 -q -t get,set; redis-cli -s /tmp/bench.sock shutdown nosave; wait $s"
+)
+# What the issue of the engine's speed asks for: at most this ratio for rewrite.
+WORKS: dict[str, tuple[float, list[str]]] = {
+    "getpid": (1.05, ["calls", "getpid", str(CALLS)]),
+    "read 1 byte": (1.05, ["calls", "read", str(CALLS)]),
+    "stat": (1.5, ["calls", "stat", str(CALLS), "/usr/share/doc/tar"]),
+    "open+close": (1.5, ["calls", "open", str(CALLS), "/usr/share/doc/tar"]),
+    "access": (1.5, ["calls", "access", str(CALLS), "/usr/share/doc/tar"]),
+    "stat of a missing name": (1.5, ["calls", "missing", str(CALLS), "/usr/share/doc/none"]),
+    "find /usr -type f": (1.1, ["run", "find", "/usr", "-type", "f"]),
+    "du -s /usr": (1.1, ["run", "du", "-s", "/usr"]),
+    "500 x /bin/true": (1.35, ["run", "sh", "-c", "i=0; while [ $i -lt 500 ]; do /bin/true; i=$((i+1)); done"]),
+    "python3 start": (1.1, ["run", "python3", "-c", "import json, ssl, http.client, email"]),
+    "gcc -O1": (1.1, ["run", "gcc", "-O1", "-c", "-o", "/tmp/bench.o", "/bench/timer.c"]),
+    "git status": (1.15, ["run", "git", "-C", "/bench/tree", "status", "--porcelain"]),
+    "tar c /usr": (1.1, ["run", "sh", "-c", "tar c /usr | cat > /dev/null"]),
+    "redis-benchmark": (1.03, ["run", "sh", "-c", REDIS]),
+    "ffmpeg": (1.03, ["run", "ffmpeg", "-loglevel", "error", "-f", "lavfi", "-i", "testsrc=d=2:s=320x240", "-f", "matroska", "-y", "/tmp/bench.mkv"]),
+}
+
+
+def base_rootfs() -> Path:
+    """A tar of the guest, made once."""
+    key = hashlib.sha256((PACKAGES + (Path(__file__).parent / "timer.c").read_text()).encode()).hexdigest()[:12]
+    tar = cache("bench") / f"rootfs-{key}.tar"
+    if tar.exists():
+        return tar
+    print("bench: making the guest (once)", file=sys.stderr)
+    with tempfile.TemporaryDirectory(dir=scratch()) as folder:
+        root = Path(folder, "root")
+        Path(folder).chmod(0o755)
+        options = ["--quiet", "--variant=minbase", f"--include={PACKAGES}"]
+        subprocess.run(["mmdebstrap", *options, "bookworm", root], check=True, env=os.environ | {"TMPDIR": folder})
+        bench = root / "bench"
+        bench.mkdir()
+        shutil.copy2(Path(__file__).parent / "timer.c", bench)
+        subprocess.run(["gcc", "-O2", "-o", bench / "timer", bench / "timer.c"], check=True)
+        tree = bench / "tree"
+        for i in range(2000):
+            (tree / f"d{i % 40}").mkdir(parents=True, exist_ok=True)
+            (tree / f"d{i % 40}" / f"f{i}").write_text(f"{i}\n")
+        git = ["git", "-C", tree, "-c", "user.name=bench", "-c", "user.email=bench@example.org"]
+        for words in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "tree"]):
+            subprocess.run([*git, *words], check=True)
+        (root / "root/.gitconfig").write_text("[safe]\n\tdirectory = *\n")
+        subprocess.run(["tar", "-C", root, "--exclude=./dev/*", "-cf", f"{tar}.part", "."], check=True)
+        os.replace(f"{tar}.part", tar)
+    return tar
+
+
+class Engine:
+    """One way to start a program in a rootfs."""
+
+    def __init__(self, name: str, work: Path, tar: Path) -> None:
+        self.name = name
+        self.root = work / f"{name}-root"
+        self.root.mkdir()
+        subprocess.run(["tar", "-C", self.root, "-xf", tar], check=True)
+        self.state = work / f"{name}-state"
+        self.state.mkdir(mode=0o700)
+        (self.root / "tmp").chmod(0o1777)
+        if name in ("rewrite", "ptrace"):
+            # In the jail all belongs to Lambda's user.
+            subprocess.run(["chown", "-Rh", "993:993", self.root, self.state], check=True)
+
+    def command(self, program: list[str]) -> list[str]:
+        inside = ["env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LC_ALL=C"]
+        match self.name:
+            case "native":
+                return ["unshare", "--mount", "sh", "-c", NATIVE, "sh", str(self.root), *inside, *program]
+            case "rewrite":
+                return [str(ROOT / "build/engine-jail"), str(ROOT / "build/engine-run"), "rewrite", str(self.root), str(self.state), *program]
+            case "ptrace":
+                return [str(ROOT / "build/engine-run"), "ptrace", str(self.root), str(self.state), *program]
+            case "proot":
+                return ["proot", "-S", str(self.root), *inside, *program]
+            case "fakechroot":
+                return ["fakechroot", "chroot", str(self.root), *program]
+            case _:
+                return ["bwrap", "--bind", str(self.root), "/", "--proc", "/proc", "--dev", "/dev", *inside, *program]
+
+    def seconds(self, work: list[str]) -> float | None:
+        """What the timer in the guest measured, or None if the engine cannot do the work."""
+        try:
+            done = subprocess.run(self.command(["/bench/timer", *work]), capture_output=True, text=True, timeout=300, check=False, stdin=subprocess.DEVNULL)
+        except (subprocess.TimeoutExpired, FileNotFoundError) as why:
+            print(f"bench: {self.name}: {why}", file=sys.stderr)
+            return None
+        match = re.fullmatch(r"(\d+\.\d+)\n", done.stdout)
+        if done.returncode or not match:
+            print(f"bench: {self.name}: {' '.join(work)[:60]}: {(done.stderr or done.stdout).strip()[-200:]}", file=sys.stderr)
+            return None
+        return float(match[1])
+
+    def private_kib(self) -> int | None:
+        """Memory of a sleeping program that it shares with nobody."""
+        marker = "86399.5"
+        running = subprocess.Popen(self.command(["sleep", marker]), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            for _ in range(200):
+                for folder in Path("/proc").glob("[0-9]*"):
+                    try:
+                        words = (folder / "cmdline").read_bytes().split(b"\0")
+                        if words[:2] == [b"sleep", marker.encode()] and (folder / "wchan").read_text():
+                            text = (folder / "smaps_rollup").read_text()
+                            os.kill(int(folder.name), 9)
+                            return sum(int(kib) for kib in re.findall(r"^Private_\w+:\s+(\d+)", text, re.MULTILINE))
+                    except OSError:
+                        continue
+                try:
+                    running.wait(0.05)
+                    return None
+                except subprocess.TimeoutExpired:
+                    pass
+            return None
+        finally:
+            running.kill()
+            running.wait()
+
+
+def engines(names: list[str], work: Path) -> Iterator[Engine]:
+    """Those that are installed and can run a program."""
+    tar = base_rootfs()
+    for name in names:
+        if name in ("proot", "fakechroot", "bwrap") and not shutil.which(name):
+            print(f"bench: {name} is not installed", file=sys.stderr)
+            continue
+        engine = Engine(name, work, tar)
+        # Once to warm up: the rewrite engine fills its cache of patched text, the kernel its page cache.
+        if engine.seconds(["run", "true"]) is not None:
+            yield engine
+        else:
+            shutil.rmtree(engine.root)
+
+
+def measure(all_engines: list[Engine], works: list[str], rounds: int) -> list[dict]:
+    """Engines take turns within each round."""
+    rows = []
+    for work in works:
+        times: dict[str, list[float]] = {engine.name: [] for engine in all_engines}
+        able = [engine for engine in all_engines if engine.seconds(WORKS[work][1]) is not None]
+        for number in range(rounds):
+            for engine in able[number % len(able) :] + able[: number % len(able)]:
+                seconds = engine.seconds(WORKS[work][1])
+                if seconds is not None:
+                    times[engine.name].append(seconds)
+        native = times.get("native", [])
+        for name, found in times.items():
+            if found:
+                ratio = statistics.median(mine / theirs for mine, theirs in zip(found, native)) if native else None
+                rows.append({"work": work, "engine": name, "median_s": statistics.median(found), "ratio": ratio and round(ratio, 3), "runs": len(found)})
+        print_row(work, [row for row in rows if row["work"] == work])
+    return rows
+
+
+def print_row(work: str, rows: list[dict]) -> None:
+    """One line of the table."""
+    cells = {row["engine"]: row for row in rows}
+    text = "".join(f"{cells[name]['ratio'] or 0:>11.2f}" if name in cells else f"{'-':>11}" for name in ENGINES)
+    bar = WORKS[work][0]
+    ratio = cells.get("rewrite", {}).get("ratio")
+    verdict = "" if not ratio else " met" if ratio <= bar else " MISSED"
+    print(f"{work:<24}{text}   {bar:.2f}{verdict}", flush=True)
+
+
+def main() -> int:
+    """See the module's text."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--work", action="append", choices=WORKS)
+    parser.add_argument("--engine", action="append", choices=ENGINES)
+    options = parser.parse_args()
+    if os.geteuid() != 0:
+        print("bench: the chroot to compare with needs root", file=sys.stderr)
+        return 1
+    out = ROOT / "build/bench"
+    out.mkdir(parents=True, exist_ok=True)
+    # One processor for all: moving between two is the greatest noise there is.
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    with tempfile.TemporaryDirectory(prefix="scar-bench-", dir=scratch()) as folder:
+        Path(folder).chmod(0o755)
+        able = list(engines(options.engine or list(ENGINES), Path(folder)))
+        print(f"{'ratio to a chroot':<24}" + "".join(f"{name:>11}" for name in ENGINES) + "   bar")
+        rows = measure(able, options.work or list(WORKS), options.rounds)
+        memory = {engine.name: engine.private_kib() for engine in able}
+        print(f"{'private KiB of sleep':<24}" + "".join(f"{memory.get(name) or '-':>11}" for name in ENGINES) + "   native + 300")
+    (out / "engine.json").write_text(json.dumps(rows, indent=1) + "\n")
+    plot.bars(out / "engine.svg", "Time of work in a Debian guest, as a multiple of a real chroot's", rows, [name for name in ENGINES if name != "native"])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
