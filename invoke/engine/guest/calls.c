@@ -69,6 +69,7 @@ const uint8_t scar_call_kinds[SCAR_CALLS_MAX] = {
 	[__NR_fstatfs] = OWN,
 	[__NR_truncate] = PATHS,
 	[__NR_chdir] = PATHS,
+	[__NR_fchdir] = OWN,
 	[__NR_mkdirat] = PATHS,
 	[__NR_mknodat] = PATHS,
 	[__NR_unlinkat] = PATHS,

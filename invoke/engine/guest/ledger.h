@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SCAR_LEDGER_MAGIC 0x3152454744454c53ull /* "SLEDGER1" */
+#define SCAR_LEDGER_MAGIC 0x3252454744454c53ull /* "SLEDGER2" */
 /** Name in the state directory, before the number that struct scar_guest holds. */
 #define SCAR_LEDGER_NAME "/owners-"
 /** Fewest slots; the file is sparse. */
@@ -40,6 +40,8 @@ struct scar_ledger {
 	uint64_t dev;   /**< device of the files, as st_dev */
 	uint32_t slots; /**< a power of two */
 	uint32_t claimed;
+	uint32_t links; /**< counts changes of links, and of directories' names */
+	uint32_t spare;
 	struct scar_ledger_entry entries[];
 };
 

@@ -125,10 +125,9 @@ bool scar_path_is_plain(const struct scar_guest *guest, const char *path)
 }
 
 /* Points where->path (and dir_fd) at the host's place of where->guest. */
-static void place(struct walk *w)
+bool scar_where_place(const struct scar_guest *guest, struct scar_where *where)
 {
-	struct scar_where *where = w->where;
-	const struct scar_guest_bind *b = bind_of(w->ctx->guest, where->guest, where->guest_len);
+	const struct scar_guest_bind *b = bind_of(guest, where->guest, where->guest_len);
 
 	where->bind_flags = b ? b->flags : 0;
 	where->read_only = b && (b->flags & SCAR_BIND_READ_ONLY);
@@ -140,9 +139,15 @@ static void place(struct walk *w)
 		where->dir_fd = AT_FDCWD;
 		where->path = where->host;
 	} else {
-		where->dir_fd = w->ctx->guest->root_fd;
+		where->dir_fd = guest->root_fd;
 		where->path = where->guest_len ? where->guest + 1 : ".";
 	}
+	return b;
+}
+
+static void place(struct walk *w)
+{
+	scar_where_place(w->ctx->guest, w->where);
 }
 
 /* Puts the canonical guest path of an open directory (or the current one) in where->guest. */

@@ -62,6 +62,12 @@ struct scar_path_context {
 int scar_path_resolve(const struct scar_path_context *ctx, int dir_fd, const char *path,
 		      enum scar_path_follow follow, struct scar_where *ret_where);
 
+/**
+ * Fills in the rest for a canonical path in `guest` (guest_len counts). @return true if it is itself the
+ * mount point of a bind, or lies in one
+ */
+bool scar_where_place(const struct scar_guest *guest, struct scar_where *where);
+
 /** Host path of an absolute canonical guest path; buf of SCAR_GUEST_ROOT_MAX + _PATH_MAX bytes. */
 void scar_path_to_host(const struct scar_guest *guest, const char *path, char *buf);
 

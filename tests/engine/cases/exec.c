@@ -19,6 +19,7 @@
 
 int conform_helper(int argc, char **argv);
 int conform_environ(void); /* proc.c */
+int conform_moves(void);   /* moves.c */
 extern char **environ;
 
 /** "@show": what a started program sees of its arguments, environment and auxiliary vector. */
@@ -59,6 +60,8 @@ int conform_helper(int argc, char **argv)
 	}
 	if (strcmp(argv[1], "@environ") == 0)
 		return conform_environ();
+	if (strcmp(argv[1], "@moves") == 0)
+		return conform_moves();
 	if (strcmp(argv[1], "@nothing") == 0)
 		return 0;
 	see("unknown helper %s", argv[1]);

@@ -11,6 +11,7 @@
 
 #include "invoke/engine/guest/sys.h"
 #include "invoke/engine/guest/text.h"
+#include "invoke/engine/rewrite/loader/known.h"
 #include "invoke/engine/rewrite/loader/owners.h"
 #include "invoke/engine/rewrite/loader/procfs.h"
 #include "invoke/engine/rewrite/loader/undo.h"
@@ -207,6 +208,15 @@ static long stat_at(int dir_fd, const char *path, struct stat *buf, long flags)
 		if (ret || !follow || !IS_LINK(buf->st_mode))
 			return ret;
 	}
+	ret = scar_known_resolve(dir_fd, path, SCAR_PATH_NOFOLLOW, &where);
+	if (ret < 0)
+		return ret;
+	if (ret) {
+		ret = scar_sys(__NR_newfstatat, where.dir_fd, where.path, buf,
+			       flags | AT_SYMLINK_NOFOLLOW_);
+		if (ret != -EBADF && (ret || !follow || !IS_LINK(buf->st_mode)))
+			return ret;
+	}
 	ret = scar_resolve(dir_fd, path, follow ? SCAR_PATH_FOLLOW : SCAR_PATH_NOFOLLOW, &where);
 	if (ret)
 		return ret;
@@ -230,6 +240,15 @@ static long statx_at(int dir_fd, const char *path, long flags, long mask, struct
 		ret = scar_sys(__NR_statx, dir_fd, path, flags | AT_SYMLINK_NOFOLLOW_,
 			       mask | STATX_TYPE, buf);
 		if (ret || !follow || !IS_LINK(buf->stx_mode))
+			return ret;
+	}
+	ret = scar_known_resolve(dir_fd, path, SCAR_PATH_NOFOLLOW, &where);
+	if (ret < 0)
+		return ret;
+	if (ret) {
+		ret = scar_sys(__NR_statx, where.dir_fd, where.path, flags | AT_SYMLINK_NOFOLLOW_,
+			       mask | STATX_TYPE, buf);
+		if (ret != -EBADF && (ret || !follow || !IS_LINK(buf->stx_mode)))
 			return ret;
 	}
 	ret = scar_resolve(dir_fd, path, follow ? SCAR_PATH_FOLLOW : SCAR_PATH_NOFOLLOW, &where);

@@ -11,6 +11,7 @@
 #include "invoke/engine/guest/sys.h"
 #include "invoke/engine/guest/text.h"
 #include "invoke/engine/rewrite/loader/exec.h"
+#include "invoke/engine/rewrite/loader/known.h"
 #include "invoke/engine/rewrite/loader/text.h"
 #include "invoke/engine/rewrite/loader/thread.h"
 
@@ -200,6 +201,7 @@ long scar_call_memory(struct scar_regs *r)
 
 static long make_thread(const struct scar_regs *r, uint64_t flags, uint64_t stack)
 {
+	scar_known_cloned(flags);
 	return flags & NAMESPACES ? -EPERM : scar_thread_clone(r, flags, stack);
 }
 

@@ -11,6 +11,7 @@
 #include "invoke/engine/guest/sys.h"
 #include "invoke/engine/guest/text.h"
 #include "invoke/engine/rewrite/layout.h"
+#include "invoke/engine/rewrite/loader/known.h"
 #include "invoke/engine/rewrite/loader/owners.h"
 #include "invoke/engine/rewrite/loader/procfs.h"
 #include "invoke/engine/rewrite/loader/signal.h"
@@ -31,6 +32,9 @@ long scar_resolve(int dir_fd, const char *path, enum scar_path_follow follow,
 
 	if (scar_is_bad_pointer(path))
 		return -EFAULT;
+	ret = scar_known_resolve(dir_fd, path, follow, ret_where);
+	if (ret)
+		return ret < 0 ? ret : 0;
 	ret = scar_path_resolve(&scar_loader.paths, dir_fd, path, follow, ret_where);
 	/* Our root may be what is no descriptor; the guest's is looked up again too. */
 	if (ret == -EBADF && scar_sys(__NR_fcntl, scar_loader.guest.root_fd, F_GETFD) == -EBADF &&
@@ -270,6 +274,7 @@ static long run_row(const struct scar_regs *r, bool *ret_retry)
 	struct scar_owners_change change;
 	struct scar_undo_change undo;
 	char flat[2][SCAR_GUEST_PATH_MAX];
+	bool moves;
 
 	/* These two look at their flags before anything else. */
 	if ((nr == __NR_unlinkat && (args[2] & ~AT_REMOVEDIR_)) ||
@@ -294,10 +299,15 @@ static long run_row(const struct scar_regs *r, bool *ret_retry)
 		if (ret)
 			return ret < 0 ? ret : 0;
 	}
+	moves = row->writes && scar_known_is_changed_by(nr, args);
 	scar_owners_before(nr, args, &change);
 	ret = scar_sys6(nr, args[0], args[1], args[2], args[3], args[4], args[5]);
 	if (ret == -ENOENT && nr == __NR_linkat && (args[4] & AT_EMPTY_PATH_) && !*(char *)args[1])
 		ret = link_descriptor(args);
+	if (ret == 0 && moves)
+		scar_known_changed();
+	if (ret == 0 && nr == __NR_chdir)
+		scar_known_moved();
 	if (ret == 0)
 		scar_owners_after(&change);
 	if (row->writes)
@@ -312,6 +322,14 @@ long scar_call_paths(struct scar_regs *regs)
 	long ret = run_row(regs, &retry);
 
 	return retry ? run_row(regs, &retry) : ret;
+}
+
+static long change_directory(const struct scar_regs *r)
+{
+	long ret = scar_sys(__NR_fchdir, r->arg[0]);
+
+	scar_known_moved();
+	return ret;
 }
 
 static long run_own(struct scar_regs *r)
@@ -342,6 +360,7 @@ static long run_own(struct scar_regs *r)
 	case __NR_fchownat: return scar_call_chown(r);
 	case __NR_fsetxattr:
 	case __NR_fremovexattr: return scar_call_attribute(r->nr, r->arg);
+	case __NR_fchdir: return change_directory(r);
 	case __NR_fchmod: return scar_owners_fchmod((int)r->arg[0], (uint32_t)r->arg[1]);
 	case __NR_chroot: return scar_call_chroot(r);
 	case __NR_dup2:

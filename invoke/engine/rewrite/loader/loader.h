@@ -36,6 +36,7 @@ struct scar_loader {
 	char exe[SCAR_GUEST_PATH_MAX];           /**< guest path of the running program */
 	char exe_host[SCAR_GUEST_ROOT_MAX + 16]; /**< of the loader itself */
 	char config_text[SCAR_GUEST_TEXT_MAX];   /**< guest's strings live here */
+	int pid;             /**< of the process that was executed; its children differ */
 	int status_fd;       /**< where a first start reports its failure, else -1 */
 	uint32_t page_traps; /**< sites patched with ud2 */
 };

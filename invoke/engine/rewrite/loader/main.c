@@ -352,6 +352,7 @@ static void init_state(void)
 	struct scar_text t = scar_text_of(scar_loader.exe_host, sizeof(scar_loader.exe_host));
 	int ret;
 
+	scar_loader.pid = (int)scar_sys(__NR_getpid);
 	scar_text_str(&t, scar_loader.guest.state_dir);
 	scar_text_str(&t, SCAR_HANDOVER_LOADER);
 	scar_loader.paths = (struct scar_path_context){.guest = &scar_loader.guest,

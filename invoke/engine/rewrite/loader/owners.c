@@ -64,6 +64,13 @@ static struct scar_ledger *ledger(void)
 	return have;
 }
 
+uint32_t *scar_owners_links(void)
+{
+	struct scar_ledger *l = ledger();
+
+	return l ? &l->links : NULL;
+}
+
 static bool is_root(void)
 {
 	return scar_loader.guest.ids.euid == 0;

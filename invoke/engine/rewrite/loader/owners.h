@@ -26,6 +26,9 @@ void scar_owners_changed(int dir_fd, const char *path, long flags, uint32_t uid,
 /** The guest opened a file with O_CREAT: if it is new, it is the guest's. */
 void scar_owners_created(int fd);
 
+/** The ledger's count of changes to links, or NULL without a ledger. */
+uint32_t *scar_owners_links(void);
+
 /** A file got a copy (undo.h): the copy is remembered as the file is. */
 void scar_owners_copied(uint64_t ino, uint64_t copy);
 

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Names that lead elsewhere from one moment to the next: directories and links that take each other's place. */
+#define _GNU_SOURCE
+#include "conform.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+/* What a name says, twice: what was found the first time must not matter. */
+static void look(const char *label, const char *path)
+{
+	struct stat st;
+
+	for (int i = 0; i < 2; i++) {
+		int found = stat(path, &st);
+
+		see("%s: %s", label,
+		    found                 ? errno_name(errno)
+		    : S_ISDIR(st.st_mode) ? "directory"
+					  : "file");
+	}
+	see_file(label, path);
+}
+
+static char base[PATH_MAX];
+
+static const char *at(const char *name)
+{
+	static char path[4][2 * PATH_MAX];
+	static int next;
+	char *p = path[next++ % 4];
+
+	snprintf(p, sizeof(path[0]), "%s/%s", base, name);
+	return p;
+}
+
+static void make(const char *dir, const char *text)
+{
+	char name[PATH_MAX];
+
+	mkdir(at(dir), 0777);
+	snprintf(name, sizeof(name), "%s/f", dir);
+	put_file(at(name), text);
+}
+
+static void links_and_directories(void)
+{
+	make("one", "one");
+	make("two", "two");
+	look("one", at("one/f"));
+	see_ok("rename away", rename(at("one"), at("gone")));
+	look("moved", at("one/f"));
+	see_ok("symlink in its place", symlink("two", at("one")));
+	look("through a link", at("one/f"));
+	see_ok("symlink replaced", unlink(at("one")));
+	look("no link", at("one/f"));
+	make("one", "a directory again");
+	look("a directory", at("one/f"));
+	see_ok("link", symlink(at("gone"), at("link")));
+	look("absolute link", at("link/f"));
+	see_ok("other link", symlink("two", at("other")));
+	see_ok("rename over a link", rename(at("other"), at("link")));
+	look("renamed link", at("link/f"));
+	see_ok("exchange", syscall(SYS_renameat2, AT_FDCWD, at("link"), AT_FDCWD, at("one"), 2));
+	look("exchanged link", at("link/f"));
+	look("exchanged directory", at("one/f"));
+	see_ok("hard link of a link", linkat(AT_FDCWD, at("one"), AT_FDCWD, at("hard"), 0));
+	look("hard link", at("hard/f"));
+	see_ok("remove file", unlink(at("gone/f")));
+	see_ok("remove directory", rmdir(at("gone")));
+	look("removed", at("gone/f"));
+	put_file(at("gone"), "a file");
+	look("a file is no directory", at("gone/f"));
+}
+
+static void by_another_process(void)
+{
+	make("shared", "first");
+	make("second", "second");
+	look("before", at("shared/f"));
+	pid_t pid = fork();
+	if (pid == 0) {
+		look("child before", at("shared/f"));
+		rename(at("shared"), at("old"));
+		symlink("second", at("shared"));
+		_exit(0);
+	}
+	see_child("child", pid);
+	look("after", at("shared/f"));
+	pid = vfork();
+	if (pid == 0) {
+		unlink(at("shared"));
+		_exit(rename(at("old"), at("shared")));
+	}
+	see_child("vfork child", pid);
+	look("back", at("shared/f"));
+}
+
+static void working_directory(void)
+{
+	posix_spawn_file_actions_t actions;
+	char *argv[] = {(char *)"sh", (char *)"-c", (char *)"cat w/f; echo", NULL};
+	pid_t pid;
+
+	make("here", "-");
+	make("here/w", "here");
+	make("there", "-");
+	make("there/w", "there");
+	see_ok("chdir", chdir(at("here")));
+	look("relative", "w/f");
+	look("upwards", "../there/w/f");
+	see_ok("chdir", chdir("../there"));
+	look("after chdir", "w/f");
+	int fd = open(at("here"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	see_ok("fchdir", fchdir(fd));
+	look("after fchdir", "w/f");
+	close(fd);
+	/* The child moves; its parent, whose memory it shares, does not. */
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_addchdir_np(&actions, at("there"));
+	int failed = posix_spawn(&pid, "/bin/sh", &actions, NULL, argv, environ);
+	see_child("spawned elsewhere", failed ? -1 : pid);
+	look("not moved", "w/f");
+	pid = vfork();
+	if (pid == 0) {
+		struct stat st;
+
+		_exit(chdir(at("there")) || stat("w/f", &st));
+	}
+	see_child("vfork child moves", pid);
+	look("still not moved", "w/f");
+	see_ok("rename", rename(at("here"), at("elsewhere")));
+	look("moved with its directory", "w/f");
+	make("here", "-");
+	make("here/w", "an impostor");
+	look("not the impostor", "w/f");
+	see_ok("remove", rename("w", at("w")));
+	look("empty", "w/f");
+	see_ok("symlink", symlink(at("there/w"), "w"));
+	look("a link out", "w/f");
+	unlink("f");
+	unlink("w");
+	see_ok("rmdir", rmdir(at("elsewhere")));
+	make("elsewhere", "-");
+	make("elsewhere/w", "made anew");
+	look("in a removed directory", "w/f");
+}
+
+static void *moves_names(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < 300; i++) {
+		rename(at("a"), at("b"));
+		symlink("c", at("a"));
+		unlink(at("a"));
+		rename(at("b"), at("a"));
+	}
+	return NULL;
+}
+
+/* Whatever is in its place, the name never leads to anything but one of the two. */
+static void at_the_same_time(void)
+{
+	pthread_t thread;
+	int wrong = 0;
+
+	make("a", "a");
+	make("c", "c");
+	pthread_create(&thread, NULL, moves_names, NULL);
+	for (int i = 0; i < 2000; i++) {
+		char path[PATH_MAX + 8], text[4] = "";
+
+		snprintf(path, sizeof(path), "%s/a/f", base);
+		int fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0) {
+			wrong += errno != ENOENT;
+			continue;
+		}
+		wrong += read(fd, text, 3) != 1 || (text[0] != 'a' && text[0] != 'c');
+		close(fd);
+	}
+	pthread_join(thread, NULL);
+	see("wrong answers: %d", wrong);
+	look("in the end", at("a/f"));
+}
+
+int conform_moves(void);
+int conform_moves(void)
+{
+	if (!getcwd(base, sizeof(base)))
+		return 1;
+	links_and_directories();
+	by_another_process();
+	at_the_same_time();
+	working_directory();
+	return 0;
+}
+
+static void in_a_child(void)
+{
+	conform_moves();
+}
+
+/* As the first thing that a program does, in the process that was started for it. */
+static void in_a_program(void)
+{
+	see_exec("program", conform_self, (char *[]){(char *)conform_self, (char *)"@moves", NULL},
+		 environ);
+}
+
+CONFORM_GROUP(moves_group, {"moves", in_a_child}, {"moves_program", in_a_program});
