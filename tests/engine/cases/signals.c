@@ -270,6 +270,60 @@ static void masks(void)
 		 (char *[]){"sh", "-c", "kill -USR2 $$; exit 4", NULL}, (char *[]){NULL});
 }
 
+#if defined(__GLIBC__)
+static ucontext_t contexts[3];
+static int current, finished, switch_errors;
+
+static void switch_over(int sig)
+{
+	const int from = current;
+
+	(void)sig;
+	hits++;
+	current = (current + 1) % 3;
+	swapcontext(&contexts[from], &contexts[current]);
+}
+
+static void in_context(void)
+{
+	while (hits < 600)
+		switch_errors += path_calls(20);
+	finished++;
+	/* The others see it too, when their turn comes. */
+	while (finished < 3)
+		pause();
+}
+
+/* Threads of the program's own making, switched in a handler, also while they are inside a call. */
+static void switching(void)
+{
+	enum { STACK = 256 * 1024 };
+	struct sigaction action = {.sa_handler = switch_over};
+	struct itimerval timer = {{0, 300}, {0, 300}};
+	static ucontext_t start;
+
+	hits = finished = switch_errors = current = 0;
+	for (int i = 0; i < 3; i++) {
+		getcontext(&contexts[i]);
+		contexts[i].uc_stack.ss_sp = malloc(STACK);
+		contexts[i].uc_stack.ss_size = STACK;
+		contexts[i].uc_link = &start;
+		makecontext(&contexts[i], in_context, 0);
+	}
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &timer, NULL);
+	swapcontext(&start, &contexts[0]);
+	storm_stop();
+	see("switched between calls: %d errors, finished %d", switch_errors, finished);
+}
+#else
+static void switching(void)
+{
+	see("no contexts in this C library");
+}
+#endif
+
 CONFORM_GROUP(signals, {"signal_storm", storm}, {"signal_altstack", alternate_stack},
-	      {"signal_longjmp", jump_out}, {"signal_interrupted", interrupted},
-	      {"signal_faults", faults}, {"signal_masks", masks});
+	      {"signal_longjmp", jump_out}, {"signal_contexts", switching},
+	      {"signal_interrupted", interrupted}, {"signal_faults", faults},
+	      {"signal_masks", masks});

@@ -13,7 +13,7 @@
 #include "invoke/engine/rewrite/layout.h"
 #include "invoke/engine/rewrite/loader/loader.h"
 
-#define IMAGE_MAGIC 0x3530546743616353ull
+#define IMAGE_MAGIC 0x3630546743616353ull
 #define PAGE 4096u
 #define PAGE_OF(offset) ((uint32_t)((offset) / PAGE))
 /* Runs this close are one: a mapping costs more than an unpatched page or two. */

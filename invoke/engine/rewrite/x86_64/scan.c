@@ -8,6 +8,7 @@
 #include "invoke/engine/guest/calls.h"
 #include "invoke/engine/guest/sys.h"
 #include "invoke/engine/rewrite/x86_64/decode.h"
+#include "invoke/engine/rewrite/x86_64/tables.h"
 #include "invoke/engine/rewrite/x86_64/unwind.h"
 
 /* A near jump; what a patch needs room for. */
@@ -24,11 +25,25 @@ struct scanner {
 	const uint8_t *file;
 	struct scar_scan *scan;
 	struct scar_unwind unwind;
+	struct scar_tables tables;
 	uint32_t start, end; /* offsets of the segment at hand */
 	uint64_t vaddr;      /* of its start */
 	bool sparse;
 	bool bare; /* code without any table */
 };
+
+static void add_target(struct scanner *s, uint32_t target)
+{
+	if (s->scan->target_count < SCAR_SCAN_INSTRUCTIONS_MAX)
+		s->scan->targets[s->scan->target_count++] = target;
+}
+
+static void add_table_target(void *ctx, uint64_t vaddr)
+{
+	struct scanner *s = ctx;
+
+	add_target(s, (uint32_t)(vaddr - s->vaddr) + s->start);
+}
 
 /* Decodes [from, to), keeping instructions and branch targets. True if one starts at `site`. */
 static bool decode_range(struct scanner *s, uint32_t from, uint32_t to, uint32_t site)
@@ -37,6 +52,7 @@ static bool decode_range(struct scanner *s, uint32_t from, uint32_t to, uint32_t
 	bool met = false;
 
 	scan->ins_count = scan->target_count = 0;
+	scar_tables_reset(&s->tables);
 	for (uint32_t at = from; at < to;) {
 		struct scar_instruction in;
 
@@ -58,8 +74,11 @@ static bool decode_range(struct scanner *s, uint32_t from, uint32_t to, uint32_t
 		scan->ins[scan->ins_count++] = (struct scar_scan_instruction){
 			.offset = at, .length = in.length, .flags = in.flags};
 		at += in.length;
-		if ((in.flags & SCAR_INS_BRANCH) && scan->target_count < SCAR_SCAN_INSTRUCTIONS_MAX)
-			scan->targets[scan->target_count++] = at + (uint32_t)in.target;
+		if (in.flags & SCAR_INS_BRANCH)
+			add_target(s, at + (uint32_t)in.target);
+		else if (in.flags & (SCAR_INS_RIP | SCAR_INS_END))
+			scar_tables_see(&s->tables, s->file + at - in.length, in.length,
+					s->vaddr + (at - s->start));
 		met |= at - in.length == site;
 	}
 	return met;
@@ -77,7 +96,6 @@ static bool is_target(const struct scanner *s, uint32_t from, uint32_t to)
 /* Adds the targets of short branches next to the decoded function, which asm code may hold. */
 static void add_neighbours(struct scanner *s, uint32_t from, uint32_t to)
 {
-	struct scar_scan *scan = s->scan;
 	uint32_t low = from - s->start > SHORT_REACH ? from - SHORT_REACH : s->start;
 	uint32_t high = s->end - to > SHORT_REACH ? to + SHORT_REACH : s->end;
 	uint64_t start, end;
@@ -97,8 +115,8 @@ static void add_neighbours(struct scanner *s, uint32_t from, uint32_t to)
 		if (at >= high || !scar_decode(s->file + at, high - at, &in))
 			break;
 		at += in.length;
-		if ((in.flags & SCAR_INS_BRANCH) && scan->target_count < SCAR_SCAN_INSTRUCTIONS_MAX)
-			scan->targets[scan->target_count++] = at + (uint32_t)in.target;
+		if (in.flags & SCAR_INS_BRANCH)
+			add_target(s, at + (uint32_t)in.target);
 	}
 }
 
@@ -113,6 +131,7 @@ static bool decode_function(struct scanner *s, uint64_t start, uint64_t end, uin
 	to = (uint32_t)(end - s->vaddr) + s->start;
 	if (!decode_range(s, from, to, site))
 		return false;
+	scar_tables_targets(&s->tables, start, end, add_table_target, s);
 	add_neighbours(s, from, to);
 	return true;
 }
@@ -122,14 +141,14 @@ static bool decode_by_vote(struct scanner *s, uint32_t site)
 {
 	uint32_t from = site - s->start > 96 ? site - 96 : s->start;
 	uint32_t to = s->end - site > 1024 ? site + 1024 : s->end;
-	int votes = 0;
+	uint32_t ways = site - from < 16 ? site - from : 16, votes = 0;
 
-	for (uint32_t i = 0; i < 16 && from + i < site; i++)
+	for (uint32_t i = 0; i < ways; i++)
 		votes += decode_range(s, from + i, site + SYSCALL_BYTES, site);
-	if (votes < 10)
+	if (votes * 16 < ways * 10)
 		return false;
 	from = site - s->start > 1024 ? site - 1024 : s->start;
-	for (uint32_t i = 0; i < 16 && from + i < site; i++)
+	for (uint32_t i = 0; i < 16 && from + i <= site; i++)
 		if (decode_range(s, from + i, to, site))
 			return true;
 	return false;
@@ -519,6 +538,8 @@ int scar_scan_elf(const uint8_t *file, size_t size, struct scar_scan *ret_scan)
 	    (size - h->e_phoff) / sizeof(Elf64_Phdr) < h->e_phnum)
 		return 0;
 	phdrs = (const void *)(file + h->e_phoff);
+	s.tables = (struct scar_tables){
+		.file = file, .size = size, .phdrs = phdrs, .phdr_count = h->e_phnum};
 	for (unsigned i = 0; i < h->e_phnum; i++)
 		if (phdrs[i].p_type == PT_GNU_EH_FRAME)
 			unwind = &phdrs[i];

@@ -164,6 +164,142 @@ static void a_site_out_of_reach_stays_as_it_was(void **state)
 	assert_int_equal(code[0], 0xe9);
 }
 
+/*
+ * A switch whose table leads between the number and the call: no branch names that place. The second function
+ * branches into the window of the third from outside.
+ */
+extern const char hidden_start[], hidden_target[], hidden_site[], far_target[], far_site[];
+__asm__(".text\n"
+	".globl hidden_start, hidden_target, hidden_site, far_target, far_site\n"
+	".type hidden_start,@function\n"
+	"hidden_start: .cfi_startproc\n"
+	"	lea	1f(%rip),%rax\n"
+	"	movslq	(%rax,%rdi,4),%rcx\n"
+	"	add	%rax,%rcx\n"
+	"	jmp	*%rcx\n"
+	"2:	mov	%edx,%edi\n"
+	"	mov	%ecx,%edx\n"
+	"hidden_target:\n"
+	"	mov	%esi,%eax\n"
+	"	mov	%ebx,%esi\n"
+	"hidden_site:\n"
+	"	syscall\n"
+	"	ret\n"
+	"	.cfi_endproc\n"
+	"	.size hidden_start,.-hidden_start\n"
+	".section .rodata\n"
+	"	.balign 4\n"
+	"1:	.long	2b-1b, hidden_target-1b\n"
+	".text\n"
+	"	.fill 200,1,0x90\n"
+	".type far_jumper,@function\n"
+	"far_jumper: .cfi_startproc\n"
+	"	test	%edi,%edi\n"
+	"	jne	far_target\n"
+	"	ret\n"
+	"	.cfi_endproc\n"
+	"	.fill 300,1,0x90\n"
+	".type far_function,@function\n"
+	"far_function: .cfi_startproc\n"
+	"	mov	%edx,%edi\n"
+	"	mov	%ecx,%edx\n"
+	"far_target:\n"
+	"	mov	%esi,%eax\n"
+	"	mov	%ebx,%esi\n"
+	"far_site:\n"
+	"	syscall\n"
+	"	ret\n"
+	"	.cfi_endproc\n");
+
+static int own_base(struct dl_phdr_info *info, size_t room, void *ret_base)
+{
+	(void)room;
+	*(uint64_t *)ret_base = info->dlpi_addr;
+	return 1;
+}
+
+/* What the scan of this very program says of a place in it. */
+static const struct scar_site *site_at(const char *place)
+{
+	uint64_t base, vaddr;
+
+	dl_iterate_phdr(own_base, &base);
+	vaddr = (uint64_t)(uintptr_t)place - base;
+	for (uint32_t i = 0; i < scan->segment_count; i++) {
+		const struct scar_segment *s = &scan->segments[i];
+
+		for (uint32_t n = 0; n < s->site_count; n++)
+			if (scan->sites[s->first_site + n].offset - s->offset + s->vaddr == vaddr)
+				return &scan->sites[s->first_site + n];
+	}
+	return NULL;
+}
+
+static void no_window_lies_over_an_entry_of_a_jump_table(void **state)
+{
+	const struct scar_site *site;
+
+	(void)state;
+	scan_file("/proc/self/exe");
+	site = site_at(hidden_site);
+	assert_non_null(site);
+	assert_int_equal(site->nr, SCAR_SITE_NR_DYNAMIC);
+	assert_true(site->before <= hidden_site - hidden_target);
+	munmap(file, size);
+}
+
+static void no_window_lies_over_a_place_that_another_function_branches_to(void **state)
+{
+	const struct scar_site *site;
+
+	(void)state;
+	scan_file("/proc/self/exe");
+	site = site_at(far_site);
+	assert_non_null(site);
+	assert_true(site->before <= far_site - far_target);
+	munmap(file, size);
+}
+
+/* Nothing tells where code without a file starts, so only what looks like a call is one. */
+static void bare_code_has_sites_where_it_looks_like_calls(void **state)
+{
+	static const uint8_t code[64] = {0x90, 0x90, 0xb8, 2, 0, 0, 0, 0x0f, 0x05, 0xc3, 0x90,
+					 /* a constant */
+					 0x48, 0xb8, 0x0f, 0x05, 1, 2, 3, 4, 5, 6, 0xc3};
+
+	(void)state;
+	assert_true(scar_scan_is_suspect(code, sizeof(code)));
+	assert_false(scar_scan_is_suspect(code + 22, sizeof(code) - 22));
+	assert_int_equal(scar_scan_code(code, sizeof(code), scan), 0);
+	assert_int_equal(scan->site_count, 1);
+	assert_int_equal(scan->sites[0].offset, 7);
+	assert_int_equal(scan->sites[0].nr, SYS_open);
+}
+
+extern const char foreign_site[];
+__asm__(".text\n"
+	".globl foreign_site\n"
+	".type foreign_function,@function\n"
+	"foreign_function: .cfi_startproc\n"
+	"	mov	$20,%eax\n"
+	"foreign_site:\n"
+	"	int	$0x80\n"
+	"	ret\n"
+	"	.cfi_endproc\n");
+
+static void the_way_in_of_32_bit_programs_becomes_a_trap(void **state)
+{
+	const struct scar_site *site;
+
+	(void)state;
+	scan_file("/proc/self/exe");
+	site = site_at(foreign_site);
+	assert_non_null(site);
+	assert_int_equal(site->nr, SCAR_SITE_NR_FOREIGN);
+	assert_int_equal(site->tactic, SCAR_TACTIC_TRAP);
+	munmap(file, size);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -172,6 +308,10 @@ int main(void)
 		cmocka_unit_test(every_cut_of_a_program_is_survived),
 		cmocka_unit_test(patched_sites_jump_to_their_trampolines),
 		cmocka_unit_test(a_site_out_of_reach_stays_as_it_was),
+		cmocka_unit_test(no_window_lies_over_an_entry_of_a_jump_table),
+		cmocka_unit_test(no_window_lies_over_a_place_that_another_function_branches_to),
+		cmocka_unit_test(bare_code_has_sites_where_it_looks_like_calls),
+		cmocka_unit_test(the_way_in_of_32_bit_programs_becomes_a_trap),
 	};
 
 	return cmocka_run_group_tests(tests, make_scan, free_scan);
