@@ -204,7 +204,10 @@ long scar_call_sigaction(struct scar_regs *r)
 	shown = disposition(sig);
 	if (new) {
 		copy = *new;
-		ret = is_borrowed(&copy) ? set_action(sig, &copy) : install(sig, &copy);
+		if (!is_borrowed(&copy))
+			ret = install(sig, &copy);
+		else if (sig != SIGILL) /* at which a child on our text still runs into traps */
+			ret = set_action(sig, &copy);
 	}
 	if (ret == 0 && old)
 		*old = shown;
