@@ -11,10 +11,11 @@ $(B)/engine-jail: $(call objects,rel,tests/engine/jail.c) $(TP)/.all.stamp
 	$(call say,LINK,$@)
 	$(Q)$(CC.rel) $(LDFLAGS.rel) $(TP_LIBS:%=-L$(TP)/%/lib) -o $@ $< $(LIBS.rel)
 
-.PHONY: engine-test
+.PHONY: engine-test test-engine
 # S="rewrite+jail" selects settings.
 engine-test: $(B)/engine-run $(B)/engine-jail
 	@$(PYTHON) tests/engine/conformance.py $(S)
+test-engine: engine-test
 
 .PHONY: bench-engine
 # ROUNDS=10: how often each engine does each work.

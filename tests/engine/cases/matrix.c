@@ -22,6 +22,13 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+/* Machines of other kinds are emulated here, and slow: each call meets one path in four there, not the same ones. */
+#if defined(__x86_64__)
+#define STRIDE 1
+#else
+#define STRIDE 4
+#endif
+
 #define CANARY "/scar-canary-of-the-host"
 
 /* Arguments that stand for something else; no call has them as a value. */
@@ -349,12 +356,13 @@ static void see_cell(const struct call *c, const struct form *f, int dir, int fl
 /* Whether anything has changed is what takes the time, so only then all is made again. */
 static void see_cells(const struct call *c, int dir, int flags)
 {
+	static size_t first;
 	char before[4096], after[4096];
 
 	make_files();
 	describe(here, before, sizeof(before));
-	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
-		/* The kernel checks such a name before the rest: it costs nothing to know which it is. */
+	for (size_t i = first++ % STRIDE; i < sizeof(forms) / sizeof(forms[0]); i += STRIDE) {
+		/* So that nothing but the descriptor leads there. */
 		if (dir != AT_FDCWD)
 			chdir("/");
 		see_cell(c, &forms[i], dir, flags);

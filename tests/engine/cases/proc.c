@@ -198,7 +198,8 @@ static void listing(void)
 	see_ok("chdir", chdir("/proc/self"));
 	see_listing("fd");
 	int entries = 0;
-	for (int i = 0; i < 70000; i++) {
+	/* The engine's own lies below 4096. */
+	for (int i = 0; i < 5000; i++) {
 		struct stat st;
 		snprintf(name, sizeof(name), "/proc/self/fd/%d", i);
 		entries += lstat(name, &st) == 0;
