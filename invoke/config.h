@@ -62,6 +62,9 @@ struct scar_invoke_config {
 	char *registry_username;
 	char *registry_password;
 	char *registry_config;
+	char *registry_secret;
+	char *registry_mirrors;
+	char *aws_endpoint;
 	char *ca_bundle;
 	char *engine;
 	char *store_dir;

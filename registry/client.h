@@ -28,11 +28,19 @@ struct scar_source_options {
 	const char *password;
 	const char *
 		docker_config; /**< path of a Docker config.json with credentials; missing file is fine */
-	bool allow_plain;       /**< http:// also to a registry that is not this machine */
-	const char *ca_bundle;  /**< see http.h */
-	const char *platform;   /**< "os/architecture[/variant]"; NULL: this machine */
-	int64_t deadline_ms;    /**< epoch ms after which nothing is retried; 0: none */
-	int64_t retry_delay_ms; /**< first back-off; 0: 500 ms */
+	/** ARN of a secret with credentials, asked for when the source is opened; after username, before docker_config. */
+	const char *secret;
+	/**
+	 * Where else to look for the content of a registry, "REGISTRY=HOST[:PORT][/PREFIX]" separated by commas or spaces; those of one
+	 * registry are tried in order, then itself. What comes from there is verified as any content.
+	 */
+	const char *mirrors;
+	const char *aws_endpoint; /**< URL of all AWS services, for tests; NULL: AWS's own */
+	bool allow_plain;         /**< http:// also to a registry that is not this machine */
+	const char *ca_bundle;    /**< see http.h */
+	const char *platform;     /**< "os/architecture[/variant]"; NULL: this machine */
+	int64_t deadline_ms;      /**< epoch ms after which nothing is retried; 0: none */
+	int64_t retry_delay_ms;   /**< first back-off; 0: 500 ms */
 	const volatile int *
 		cancel; /**< borrowed until close; non-zero ends all transfers: SCAR_ERR_INTERRUPTED */
 };
@@ -44,7 +52,8 @@ struct scar_source_stats {
 };
 
 /**
- * Opens a source; no request is made yet. The first call in a process must come before threads start
+ * Opens a source; no request is made yet, but to AWS for credentials (a secret; a password of ECR, where no other credentials are
+ * given). The first call in a process must come before threads start
  * (see http.h). Fails with SCAR_ERR_CONFIG, _NOT_FOUND (no such directory or archive), _IMAGE (not an archive), ...
  */
 int scar_source_open(const struct scar_ref *ref, const struct scar_source_options *options,

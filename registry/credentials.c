@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "registry/helper.h"
 #include "registry/ref.h"
 #include "runtime/base/base64.h"
 #include "runtime/base/buf.h"
@@ -53,21 +54,28 @@ static int take_pair(const char *username, const char *password, struct scar_cre
 	return 0;
 }
 
-/** "auth" is Base64 of name:password. */
-static int take_auth(const char *auth, struct scar_credentials *found, struct scar_err *err)
+/** name:password in text, which is changed. */
+static int take_joined(struct scar_buf *pair, const char *what, struct scar_credentials *found,
+		       struct scar_err *err)
+{
+	char *colon = strchr(pair->data, ':');
+
+	if (!colon || strlen(pair->data) != pair->len)
+		return scar_err_set(err, SCAR_ERR_CONFIG, "%s is not NAME:PASSWORD", what);
+	*colon = '\0';
+	return take_pair(pair->data, colon + 1, found, err);
+}
+
+int scar_credentials_from_auth(const char *auth, struct scar_credentials *ret_found,
+			       struct scar_err *err)
 {
 	scar_buf_auto struct scar_buf pair;
-	char *colon;
 	int result;
 
 	scar_buf_init(&pair, SCAR_LIMIT_TOKEN_BYTES);
 	if (scar_base64_decode(auth, &pair, err) < 0)
 		return -1;
-	colon = strchr(pair.data, ':');
-	if (!colon || strlen(pair.data) != pair.len)
-		return scar_err_set(err, SCAR_ERR_CONFIG, "'auth' is not NAME:PASSWORD");
-	*colon = '\0';
-	result = take_pair(pair.data, colon + 1, found, err);
+	result = take_joined(&pair, "'auth'", ret_found, err);
 	explicit_bzero(pair.data, pair.len);
 	return result;
 }
@@ -80,10 +88,27 @@ static int take_entry(const struct scar_json *entry, struct scar_credentials *fo
 	const char *password = scar_json_string(scar_json_get(entry, "password"));
 
 	if (auth && *auth)
-		return take_auth(auth, found, err);
+		return scar_credentials_from_auth(auth, found, err);
 	if (username && *username && password)
 		return take_pair(username, password, found, err);
 	return 0; /* kept by a credential helper */
+}
+
+/** Docker Hub is known to helpers by the URL that `docker login` has used from the beginning. */
+static int ask_helper(const struct scar_json *root, const char *registry,
+		      struct scar_credentials *found, struct scar_err *err)
+{
+	const char *server = strcmp(registry, SCAR_REF_DOCKER_HUB) == 0
+				     ? "https://index.docker.io/v1/"
+				     : registry;
+	const struct scar_json *helpers = scar_json_get(root, "credHelpers");
+	const char *helper = scar_json_string(scar_json_get(helpers, registry));
+
+	if (!helper)
+		helper = scar_json_string(scar_json_get(helpers, server));
+	if (!helper)
+		helper = scar_json_string(scar_json_get(root, "credsStore"));
+	return helper && *helper ? scar_helper_get(helper, server, found, err) : 0;
 }
 
 int scar_credentials_parse(const char *text, size_t len, const char *what, const char *registry,
@@ -108,6 +133,8 @@ int scar_credentials_parse(const char *text, size_t len, const char *what, const
 		if (found.username)
 			break;
 	}
+	if (!found.username && ask_helper(root, registry, &found, err) < 0)
+		return scar_err_wrap(err, "%s", what);
 	*ret_found = found;
 	memset(&found, 0, sizeof(found));
 	return 0;
@@ -125,4 +152,48 @@ int scar_credentials_load(const char *path, const char *registry,
 	result = scar_credentials_parse(text.data, text.len, path, registry, ret_found, err);
 	explicit_bzero(text.data, text.len);
 	return result;
+}
+
+/** {"username": ..., "password": ...}, as a secret in Secrets Manager has them. */
+static int take_object(const struct scar_json *root, const char *what,
+		       struct scar_credentials *found, struct scar_err *err)
+{
+	const char *username = scar_json_string(scar_json_get(root, "username"));
+	const char *password = scar_json_string(scar_json_get(root, "password"));
+
+	/* As ECR names what it keeps for pull-through caches. */
+	if (!password)
+		password = scar_json_string(scar_json_get(root, "accessToken"));
+	if (!username || !*username || !password)
+		return scar_err_set(err, SCAR_ERR_CONFIG,
+				    "%s has neither \"auths\" nor \"username\" and \"password\"",
+				    what);
+	return take_pair(username, password, found, err);
+}
+
+int scar_credentials_from_secret(const char *text, const char *what, const char *registry,
+				 bool is_pinned, struct scar_credentials *ret_found,
+				 struct scar_err *err)
+{
+	scar_json_auto struct scar_json *root = NULL;
+	scar_buf_auto struct scar_buf pair;
+	struct scar_err ignored;
+	int result;
+
+	scar_buf_init(&pair, SCAR_LIMIT_TOKEN_BYTES);
+	if (text[strspn(text, " \t\r\n")] != '{') {
+		if (!is_pinned)
+			return 0;
+		if (scar_buf_append(&pair, text, strcspn(text, "\r\n"), err) < 0)
+			return -1;
+		result = take_joined(&pair, what, ret_found, err);
+		explicit_bzero(pair.data, pair.len);
+		return result;
+	}
+	/* The parser's words could quote the secret. */
+	if (scar_json_parse(text, strlen(text), what, &root, &ignored) < 0)
+		return scar_err_set(err, SCAR_ERR_CONFIG, "%s is no JSON", what);
+	if (scar_json_get(root, "auths"))
+		return scar_credentials_parse(text, strlen(text), what, registry, ret_found, err);
+	return is_pinned ? take_object(root, what, ret_found, err) : 0;
 }

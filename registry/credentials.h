@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file credentials.h
- * User names and passwords from the "auths" of a Docker config.json, as `docker login` and `podman login` write it.
- * Credential helpers are not run. Internal to registry/.
+ * User names and passwords from a Docker config.json, as `docker login` and `podman login` write it: its "auths", else the
+ * credential helper that it names; and from the text of a secret. Internal to registry/.
  */
 #ifndef SCAR_REGISTRY_CREDENTIALS_H
 #define SCAR_REGISTRY_CREDENTIALS_H
+
+#include <stdbool.h>
 
 #include "runtime/base/cleanup.h"
 
@@ -25,6 +27,17 @@ int scar_credentials_load(const char *path, const char *registry,
 /** The same from text; `what` names it in errors. */
 int scar_credentials_parse(const char *text, size_t len, const char *what, const char *registry,
 			   struct scar_credentials *ret_found, struct scar_err *err);
+/** From Base64 of NAME:PASSWORD. SCAR_ERR_CONFIG if it is none. */
+int scar_credentials_from_auth(const char *auth, struct scar_credentials *ret_found,
+			       struct scar_err *err);
+/**
+ * From a secret: the text of a config.json, {"username": ..., "password": ...}, or NAME:PASSWORD. The last two say not for which
+ * registry they are, so they are used only where is_pinned: for the one that the image reference names, not for a mirror.
+ * SCAR_ERR_CONFIG names `what`, never the text.
+ */
+int scar_credentials_from_secret(const char *text, const char *what, const char *registry,
+				 bool is_pinned, struct scar_credentials *ret_found,
+				 struct scar_err *err);
 /** Wipes and frees. */
 void scar_credentials_clear(struct scar_credentials *credentials);
 

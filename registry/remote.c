@@ -1,123 +1,128 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Images in a registry (OCI distribution specification, "Pulling manifests", "Pulling blobs"). */
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "registry/credentials.h"
+#include "registry/endpoint.h"
 #include "registry/source.h"
 #include "registry/transfer.h"
-#include "registry/url.h"
 #include "runtime/base/err.h"
 #include "runtime/base/limits.h"
+#include "runtime/base/log.h"
 
 static const char accept_manifests[] = SCAR_MEDIA_OCI_INDEX
 	", " SCAR_MEDIA_DOCKER_LIST ", " SCAR_MEDIA_OCI_MANIFEST ", " SCAR_MEDIA_DOCKER_MANIFEST;
 
-/* Token servers of registries that are known to ask for a token always. */
-static const struct {
-	const char *registry;
-	const char *realm;
-	const char *service;
-} known_realms[] = {
-	{SCAR_REF_DOCKER_HUB, "https://auth.docker.io/token", "registry.docker.io"},
-};
-
 struct remote {
 	const struct scar_ref *ref;
-	struct scar_transfer *transfer;
+	struct scar_endpoints endpoints;
 };
 
 static void remote_close(void *impl)
 {
 	struct remote *remote = impl;
 
-	scar_transfer_free(remote->transfer);
+	scar_endpoints_clear(&remote->endpoints);
 	free(remote);
-}
-
-/** http:// where it is allowed or usual. Docker Hub is never spoken to without TLS. */
-static enum scar_transfer_scheme scheme_of(const struct scar_ref *ref,
-					   const struct scar_source_options *options)
-{
-	if (strcmp(ref->registry, SCAR_REF_DOCKER_HUB) == 0)
-		return SCAR_SCHEME_HTTPS;
-	if (options->allow_plain)
-		return SCAR_SCHEME_HTTP;
-	return scar_url_host_is_loopback(scar_ref_host(ref)) ? SCAR_SCHEME_GUESS
-							     : SCAR_SCHEME_HTTPS;
-}
-
-static int open_transfer(const struct scar_ref *ref, const struct scar_source_options *options,
-			 struct scar_transfer **ret_transfer, struct scar_err *err)
-{
-	scar_free_auto char *reference = scar_ref_format(ref);
-	scar_credentials_auto struct scar_credentials found = {.username = NULL};
-	struct scar_transfer_options transfer = {.host = scar_ref_host(ref),
-						 .name = ref->registry,
-						 .repository = ref->repository,
-						 .reference = reference,
-						 .scheme = scheme_of(ref, options),
-						 .username = options->username,
-						 .password = options->password,
-						 .source = options};
-
-	if (!reference)
-		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
-	if (!transfer.username && options->docker_config) {
-		if (scar_credentials_load(options->docker_config, ref->registry, &found, err) < 0)
-			return -1;
-		transfer.username = found.username;
-		transfer.password = found.password;
-	}
-	for (size_t i = 0; i < sizeof(known_realms) / sizeof(known_realms[0]); i++) {
-		if (strcmp(known_realms[i].registry, ref->registry) == 0) {
-			transfer.realm = known_realms[i].realm;
-			transfer.service = known_realms[i].service;
-		}
-	}
-	return scar_transfer_create(&transfer, ret_transfer, err);
 }
 
 static int remote_open(const struct scar_ref *ref, const struct scar_source_options *options,
 		       void **ret_impl, struct scar_err *err)
 {
-	struct scar_transfer *transfer = NULL;
-	struct remote *remote;
+	struct remote *remote = calloc(1, sizeof(*remote));
 
-	if (open_transfer(ref, options, &transfer, err) < 0)
-		return -1;
-	remote = calloc(1, sizeof(*remote));
-	if (!remote) {
-		scar_transfer_free(transfer);
+	if (!remote)
 		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
-	}
 	remote->ref = ref;
-	remote->transfer = transfer;
+	if (scar_endpoints_open(ref, options, &remote->endpoints, err) < 0) {
+		remote_close(remote);
+		return -1;
+	}
 	*ret_impl = remote;
 	return 0;
 }
 
-/** GETs /v2/<repository>/manifests/<which>. */
+/* ---- one request, to one after another ---- */
+
+/** Whether another server may have what this one did not give. */
+static bool may_be_elsewhere(const struct scar_err *err)
+{
+	switch ((int)err->kind) {
+	case SCAR_ERR_NOT_FOUND:
+	case SCAR_ERR_AUTH:
+	case SCAR_ERR_RATE_LIMIT:
+	case SCAR_ERR_UNAVAILABLE:
+	case SCAR_ERR_NETWORK:
+	case SCAR_ERR_TLS:
+	case SCAR_ERR_PROTOCOL:
+	case SCAR_ERR_INTEGRITY: return true;
+	default: return false;
+	}
+}
+
+/** GETs /v2/<repository>/<kind>/<which>. */
+static int get_from(const struct scar_endpoint *endpoint, const char *kind, const char *which,
+		    struct scar_transfer_request *req, struct scar_http_response *resp,
+		    struct scar_err *err)
+{
+	scar_free_auto char *path = NULL;
+
+	if (asprintf(&path, "/v2/%s/%s/%s", endpoint->repository, kind, which) < 0) {
+		path = NULL;
+		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
+	}
+	req->path = path;
+	return scar_transfer_get(endpoint->transfer, req, resp, err);
+}
+
+/**
+ * A mirror that cannot be reached or serves no more is left out for the rest of the pull; one that merely lacks something is asked
+ * again for the next thing. The error is that of the registry itself, which is last, with what the first mirror said.
+ */
+static int get_from_any(struct remote *remote, const char *kind, const char *which,
+			struct scar_transfer_request *req, struct scar_http_response *resp,
+			struct scar_err *err)
+{
+	const size_t last = remote->endpoints.count - 1;
+	char first[256] = "";
+
+	for (size_t i = 0; i < last; i++) {
+		struct scar_endpoint *endpoint = &remote->endpoints.list[i];
+
+		if (atomic_load(&endpoint->is_out))
+			continue;
+		if (get_from(endpoint, kind, which, req, resp, err) == 0)
+			return 0;
+		if (!may_be_elsewhere(err) || (req->progress && req->progress->sink_failed))
+			return -1;
+		scar_debug("mirror %s: %s", endpoint->name, err->msg);
+		if (err->kind != SCAR_ERR_NOT_FOUND && err->kind != SCAR_ERR_INTEGRITY)
+			atomic_store(&endpoint->is_out, true);
+		if (!first[0])
+			snprintf(first, sizeof(first), "mirror %.80s: %.160s", endpoint->name,
+				 err->msg);
+	}
+	if (get_from(&remote->endpoints.list[last], kind, which, req, resp, err) == 0)
+		return 0;
+	return first[0] ? scar_err_wrap(err, "%s; then", first) : -1;
+}
+
 static int get_manifest(struct remote *remote, const char *which, struct scar_http_response *resp,
 			struct scar_err *err)
 {
-	scar_free_auto char *path = NULL, *what = NULL;
+	scar_free_auto char *what = NULL;
 	bool by_digest = strchr(which, ':');
 	struct scar_transfer_request req = {.accept = accept_manifests,
 					    .max_body_bytes = SCAR_LIMIT_MANIFEST_BYTES};
 
-	if (asprintf(&path, "/v2/%s/manifests/%s", remote->ref->repository, which) < 0) {
-		path = NULL;
-		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
-	}
 	if (asprintf(&what, "manifest %s%c%s", remote->ref->repository, by_digest ? '@' : ':',
 		     which) < 0) {
 		what = NULL;
 		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
 	}
-	req.path = path;
 	req.what = what;
-	return scar_transfer_get(remote->transfer, &req, resp, err);
+	return get_from_any(remote, "manifests", which, &req, resp, err);
 }
 
 static int remote_root(void *impl, const struct scar_platform *platform, struct scar_buf *text,
@@ -165,27 +170,32 @@ static int remote_blob(void *impl, const struct scar_descriptor *desc, scar_http
 {
 	struct remote *remote = impl;
 	scar_http_response_auto struct scar_http_response resp;
-	scar_free_auto char *path = NULL;
+	struct scar_transfer_progress progress = {.received = 0};
 	char digest[SCAR_DIGEST_TEXT_MAX], what[SCAR_DIGEST_TEXT_MAX + 8];
-	struct scar_transfer_request req = {
-		.what = what, .sink = sink, .sink_ctx = ctx, .size_bytes = desc->size_bytes};
+	struct scar_transfer_request req = {.what = what,
+					    .sink = sink,
+					    .sink_ctx = ctx,
+					    .size_bytes = desc->size_bytes,
+					    .progress = &progress};
 
 	scar_http_response_init(&resp);
 	scar_digest_format(&desc->digest, digest);
 	snprintf(what, sizeof(what), "blob %s", digest);
-	if (asprintf(&path, "/v2/%s/blobs/%s", remote->ref->repository, digest) < 0) {
-		path = NULL;
-		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
-	}
-	req.path = path;
-	return scar_transfer_get(remote->transfer, &req, &resp, err);
+	return get_from_any(remote, "blobs", digest, &req, &resp, err);
 }
 
 static void remote_stats(const void *impl, struct scar_source_stats *ret_stats)
 {
 	const struct remote *remote = impl;
 
-	scar_transfer_stats(remote->transfer, ret_stats);
+	for (size_t i = 0; i < remote->endpoints.count; i++) {
+		struct scar_source_stats one = {.requests = 0};
+
+		scar_transfer_stats(remote->endpoints.list[i].transfer, &one);
+		ret_stats->requests += one.requests;
+		ret_stats->bytes_received += one.bytes_received;
+		ret_stats->retries += one.retries;
+	}
 }
 
 const struct scar_source_ops scar_source_remote = {

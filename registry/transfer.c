@@ -18,6 +18,7 @@
 #define POOL_MAX 16
 #define RETRY_DELAY_DEFAULT_MS 500
 #define RETRY_DELAY_MAX_MS 8000
+#define RETRIES_WITH_ALTERNATIVE 1
 /* Progress that makes a failure the first one again; a server that drips does not retry for ever. */
 #define PROGRESS_BYTES SCAR_MIB(1)
 /* So often a wait looks whether it was cancelled. */
@@ -31,6 +32,7 @@ struct scar_transfer {
 	char *reference;
 	char *ca_bundle;
 	int64_t retry_delay_ms;
+	unsigned retries_max;
 
 	pthread_mutex_t pool_lock;
 	struct scar_http *idle[POOL_MAX];
@@ -116,6 +118,8 @@ int scar_transfer_create(const struct scar_transfer_options *options,
 	transfer->target.deadline_ms = source->deadline_ms;
 	transfer->retry_delay_ms = source->retry_delay_ms > 0 ? source->retry_delay_ms
 							      : RETRY_DELAY_DEFAULT_MS;
+	transfer->retries_max = options->has_alternative ? RETRIES_WITH_ALTERNATIVE
+							 : SCAR_LIMIT_RETRIES;
 	transfer->target.cancel = source->cancel;
 	transfer->scheme_settled = options->scheme != SCAR_SCHEME_GUESS;
 	if (copy_text(options->host, &transfer->host, err) < 0 ||
@@ -220,7 +224,7 @@ static int prepare_retry(struct scar_transfer *transfer, struct scar_attempt *at
 {
 	int64_t wait_ms = back_off_ms(transfer, failures);
 
-	if (!attempt->retry || failures > SCAR_LIMIT_RETRIES)
+	if (!attempt->retry || failures > transfer->retries_max)
 		return -1;
 	if (wait_ms < attempt->wait_ms)
 		wait_ms = attempt->wait_ms;
@@ -234,7 +238,7 @@ static int prepare_retry(struct scar_transfer *transfer, struct scar_attempt *at
 
 static int run(struct scar_transfer *transfer, struct scar_attempt *attempt, struct scar_err *err)
 {
-	uint64_t mark = 0;
+	uint64_t mark = attempt->received;
 	unsigned failures = 0;
 
 	for (;;) {
@@ -260,9 +264,14 @@ int scar_transfer_get(struct scar_transfer *transfer, const struct scar_transfer
 	attempt.http = pool_take(transfer, err);
 	if (!attempt.http)
 		return -1;
+	if (req->progress)
+		attempt.received = req->progress->received;
 	result = settle_scheme(transfer, &attempt, err);
 	if (result == 0)
 		result = run(transfer, &attempt, err);
+	if (req->progress)
+		*req->progress = (struct scar_transfer_progress){attempt.received,
+								 attempt.sink_failed};
 	pool_give(transfer, attempt.http);
 	return result;
 }

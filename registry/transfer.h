@@ -29,7 +29,14 @@ struct scar_transfer_options {
 	const char *realm; /**< see auth.h */
 	const char *service;
 	const char *username, *password;
+	bool has_alternative; /**< another server follows this one: not much patience with failures */
 	const struct scar_source_options *source; /**< borrowed during the call: the rest */
+};
+
+/** How far a blob has come; a request to another server goes on from there. */
+struct scar_transfer_progress {
+	uint64_t received; /**< bytes that the sink has */
+	bool sink_failed;  /**< it was the sink that ended the request */
 };
 
 struct scar_transfer_request {
@@ -45,6 +52,7 @@ struct scar_transfer_request {
 	scar_http_sink sink;
 	void *sink_ctx;
 	uint64_t size_bytes;
+	struct scar_transfer_progress *progress; /**< in and out; NULL: from the first byte */
 };
 
 int scar_transfer_create(const struct scar_transfer_options *options,

@@ -46,3 +46,13 @@ def test_help_is_no_error(words):
     assert done.returncode == 0
     assert "usage: scar" in done.stdout
     assert done.stderr == ""
+
+
+NOT_ABOUT_IMAGES = ("Engine", "InputOutput", "InternalError", "Interrupted", "InvalidEntrypoint", "OutOfMemory", "Unsupported")
+
+
+def test_documented_errors_are_those_of_the_program():
+    known = set(re.findall(r'"(Runtime\.\w+)"', (ROOT / "runtime/base/err.c").read_text()))
+    documented = set(re.findall(r"^\| `(Runtime\.\w+)` \|", (ROOT / "docs/images.md").read_text(), re.MULTILINE))
+    assert documented <= known
+    assert known - documented == {f"Runtime.{name}" for name in NOT_ABOUT_IMAGES}

@@ -35,10 +35,10 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def make_certificate(folder: Path) -> tuple[Path, Path]:
-    """A key and a self-signed certificate for 127.0.0.1 and localhost."""
+def make_certificate(folder: Path, name: str = "localhost") -> tuple[Path, Path]:
+    """A key and a self-signed certificate for 127.0.0.1 and a name."""
     key, certificate = folder / "key.pem", folder / "certificate.pem"
-    names = ("-subj", "/CN=scar tests", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost")
+    names = ("-subj", "/CN=scar tests", "-addext", f"subjectAltName=IP:127.0.0.1,DNS:{name}")
     run(tool("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", key, "-out", certificate, *names)
     return key, certificate
 

@@ -2,7 +2,7 @@
 /*
  * Resolves an image and streams its layers, for tests against real registries and for looking at one by hand:
  *
- *   registry_probe [-u USER:PASSWORD] [-c CONFIG.JSON] [-p PLATFORM] [-j THREADS] [-i] [-o DIR] [-v] REFERENCE
+ *   registry_probe [-u USER:PASSWORD] [-c CONFIG.JSON] [-s SECRET] [-m MIRRORS] [-a AWS-URL] [-p PLATFORM] [-j THREADS] [-i] [-o DIR] [-v] REFERENCE
  *
  * -i: plain http anywhere; -o: keep the blobs in DIR under their hex digest; -v: show what is retried. Prints
  * "name value" lines; exits as the scar command line does for the kind of error.
@@ -159,7 +159,7 @@ int main(int argc, char **argv)
 	int threads = 2, option;
 	char *colon;
 
-	while ((option = getopt(argc, argv, "u:c:p:j:io:v")) != -1) {
+	while ((option = getopt(argc, argv, "u:c:s:m:a:p:j:io:v")) != -1) {
 		switch (option) {
 		case 'u':
 			colon = strchr(optarg, ':');
@@ -169,6 +169,9 @@ int main(int argc, char **argv)
 			options.password = colon ? colon + 1 : "";
 			break;
 		case 'c': options.docker_config = optarg; break;
+		case 's': options.secret = optarg; break;
+		case 'm': options.mirrors = optarg; break;
+		case 'a': options.aws_endpoint = optarg; break;
 		case 'p': options.platform = optarg; break;
 		case 'j': threads = (int)strtol(optarg, NULL, 10); break;
 		case 'i': options.allow_plain = true; break;

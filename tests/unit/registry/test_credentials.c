@@ -3,6 +3,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -89,6 +90,58 @@ static void does_without_the_file(void **state)
 	assert_null(found.username);
 }
 
+static void reads_a_secret_in_each_form(void **state)
+{
+	static const struct {
+		const char *text;
+		bool is_pinned;
+		const char *username; /* NULL: none */
+	} cases[] = {
+		{"u:p:q\n", true, "u"},
+		{"u:p:q\n", false, NULL},
+		{" {\"username\":\"u\",\"password\":\"p:q\"}", true, "u"},
+		{"{\"username\":\"u\",\"accessToken\":\"p:q\"}", true, "u"},
+		{"{\"username\":\"u\",\"password\":\"p:q\"}", false, NULL},
+		{"{\"auths\":{\"a.example\":{\"auth\":\"dTpwOnE=\"}}}", false, "u"},
+		{"{\"auths\":{\"b.example\":{\"auth\":\"dTpwOnE=\"}}}", true, NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		scar_credentials_auto struct scar_credentials found = {.username = NULL};
+		struct scar_err err;
+
+		assert_int_equal(scar_credentials_from_secret(cases[i].text, "secret", "a.example",
+							      cases[i].is_pinned, &found, &err),
+				 0);
+		if (!cases[i].username) {
+			assert_null(found.username);
+			continue;
+		}
+		assert_string_equal(found.username, cases[i].username);
+		assert_string_equal(found.password, "p:q");
+	}
+}
+
+static void refuses_a_secret_without_quoting_it(void **state)
+{
+	static const char *const cases[] = {"hunter2", "{\"hunter2\"", "{\"username\":\"hunter2\"}",
+					    "{\"hunter2\":1}"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		scar_credentials_auto struct scar_credentials found = {.username = NULL};
+		struct scar_err err;
+
+		assert_int_equal(scar_credentials_from_secret(cases[i], "the secret", "a.example",
+							      true, &found, &err),
+				 -1);
+		assert_int_equal(err.kind, SCAR_ERR_CONFIG);
+		assert_non_null(strstr(err.msg, "the secret"));
+		assert_null(strstr(err.msg, "hunter2"));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -96,6 +149,8 @@ int main(void)
 		cmocka_unit_test(gives_a_login_to_no_other_registry),
 		cmocka_unit_test(refuses_a_damaged_login),
 		cmocka_unit_test(does_without_the_file),
+		cmocka_unit_test(reads_a_secret_in_each_form),
+		cmocka_unit_test(refuses_a_secret_without_quoting_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
