@@ -26,8 +26,6 @@
 #define END_POLL_MS 2
 #define END_POLLS 500
 
-extern char **environ;
-
 /** A file name, nothing that leads elsewhere. */
 static bool name_ok(const char *name)
 {
