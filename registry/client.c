@@ -13,6 +13,7 @@
 static const struct scar_source_ops *const kinds[] = {
 	&scar_source_remote,
 	&scar_source_layout,
+	&scar_source_layout_archive,
 	&scar_source_archive,
 };
 

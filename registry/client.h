@@ -2,7 +2,7 @@
 /**
  * @file client.h
  * Reads an image from where its reference points: a registry (OCI distribution specification), an OCI
- * image layout directory, or a `docker save` archive.
+ * image layout (a directory or a tar file), or a `docker save` archive.
  *
  * Content is verified where it enters: manifest, config and blobs against digest and size, whatever the
  * source. Transient failures of a registry are retried with back-off (SCAR_LIMIT_RETRIES), an interrupted

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Images in a directory (OCI image specification, image-layout.md). */
+/* Images in OCI image layout (OCI image specification, image-layout.md): a directory, or a tar file of one. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,38 +8,116 @@
 
 #include "registry/document.h"
 #include "registry/source.h"
+#include "registry/tar_index.h"
 #include "runtime/base/buf.h"
 #include "runtime/base/err.h"
-#include "runtime/base/fs.h"
 #include "runtime/base/json.h"
 #include "runtime/base/limits.h"
 
 struct layout {
 	const struct scar_ref *ref;
 	const volatile int *cancel;
-	int dir_fd;
+	int fd; /* the directory, or the archive */
+	bool is_archive;
+	struct scar_tar_index index; /* of the archive */
 };
 
 static void layout_close(void *impl)
 {
 	struct layout *layout = impl;
 
-	close(layout->dir_fd);
+	if (layout->fd >= 0)
+		close(layout->fd);
+	scar_tar_index_clear(&layout->index);
 	free(layout);
 }
 
-static int check_version(int dir_fd, const char *path, struct scar_err *err)
+static void cleanup_layout(struct layout **layout)
+{
+	if (*layout)
+		layout_close(*layout);
+}
+
+/* ---- files of the layout ---- */
+
+/** Where the bytes of a file are. */
+struct extent {
+	int fd;
+	bool is_own; /* fd is for this file alone */
+	uint64_t first_byte;
+	uint64_t size_bytes;
+};
+
+static void extent_close(struct extent *extent)
+{
+	if (extent->is_own)
+		close(extent->fd);
+}
+
+static int open_in_directory(const struct layout *layout, const char *path,
+			     struct extent *ret_extent, struct scar_err *err)
+{
+	/* O_NONBLOCK: a FIFO must not hold us up before it is seen to be one. */
+	scar_fd_auto int fd = openat(layout->fd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat st;
+
+	if (fd < 0 && errno == ENOENT)
+		return scar_err_set(err, SCAR_ERR_NOT_FOUND, "the layout has no %s", path);
+	if (fd < 0)
+		return scar_err_errno(err, errno, "open %s", path);
+	if (fstat(fd, &st) < 0)
+		return scar_err_errno(err, errno, "stat %s", path);
+	if (!S_ISREG(st.st_mode))
+		return scar_err_set(err, SCAR_ERR_IMAGE, "%s is no regular file", path);
+	*ret_extent = (struct extent){scar_steal_fd(&fd), true, 0, (uint64_t)st.st_size};
+	return 0;
+}
+
+static int open_file(const struct layout *layout, const char *path, struct extent *ret_extent,
+		     struct scar_err *err)
+{
+	const struct scar_tar_member *member;
+
+	if (!layout->is_archive)
+		return open_in_directory(layout, path, ret_extent, err);
+	member = scar_tar_index_find(&layout->index, path);
+	if (!member)
+		return scar_err_set(err, SCAR_ERR_NOT_FOUND, "the layout has no %s", path);
+	*ret_extent = (struct extent){layout->fd, false, member->first_byte, member->size_bytes};
+	return 0;
+}
+
+static int copy_file(const struct layout *layout, const char *path, scar_http_sink sink, void *ctx,
+		     struct scar_err *err)
+{
+	scar_auto(extent_close) struct extent extent = {.is_own = false};
+
+	if (open_file(layout, path, &extent, err) < 0)
+		return -1;
+	return scar_source_copy_file(extent.fd, path, extent.first_byte, extent.size_bytes,
+				     layout->cancel, sink, ctx, err);
+}
+
+static int append_sink(void *ctx, const void *data, size_t len, struct scar_err *err)
+{
+	return scar_buf_append(ctx, data, len, err);
+}
+
+/* ---- open ---- */
+
+static int check_version(const struct layout *layout, struct scar_err *err)
 {
 	scar_buf_auto struct scar_buf text;
 	scar_json_auto struct scar_json *root = NULL;
 	const char *version;
 
 	scar_buf_init(&text, SCAR_KIB(4));
-	if (scar_fs_read_file(dir_fd, "oci-layout", &text, err) < 0) {
+	if (copy_file(layout, "oci-layout", append_sink, &text, err) < 0) {
 		if (err->kind == SCAR_ERR_NOT_FOUND)
 			return scar_err_set(
 				err, SCAR_ERR_NOT_FOUND,
-				"%s is no OCI image layout: it has no file 'oci-layout'", path);
+				"%s is no OCI image layout: it has no file 'oci-layout'",
+				layout->ref->path);
 		return -1;
 	}
 	if (scar_document_parse(text.data, text.len, "oci-layout", &root, err) < 0)
@@ -51,73 +129,69 @@ static int check_version(int dir_fd, const char *path, struct scar_err *err)
 	return 0;
 }
 
-static int layout_open(const struct scar_ref *ref, const struct scar_source_options *options,
-		       void **ret_impl, struct scar_err *err)
+static int layout_create(const struct scar_ref *ref, const struct scar_source_options *options,
+			 bool is_archive, struct layout **ret_layout, struct scar_err *err)
 {
-	scar_fd_auto int dir_fd = open(ref->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct layout *layout;
+	const int how = is_archive ? O_NONBLOCK : O_DIRECTORY;
+	struct layout *layout = calloc(1, sizeof(*layout));
 
-	if (dir_fd < 0 && (errno == ENOENT || errno == ENOTDIR))
-		return scar_err_set(err, SCAR_ERR_NOT_FOUND, "there is no directory %s", ref->path);
-	if (dir_fd < 0)
-		return scar_err_errno(err, errno, "open %s", ref->path);
-	if (check_version(dir_fd, ref->path, err) < 0)
-		return -1;
-	layout = calloc(1, sizeof(*layout));
 	if (!layout)
 		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
 	layout->ref = ref;
 	layout->cancel = options->cancel;
-	layout->dir_fd = scar_steal_fd(&dir_fd);
-	*ret_impl = layout;
+	layout->is_archive = is_archive;
+	layout->fd = open(ref->path, O_RDONLY | O_CLOEXEC | how);
+	*ret_layout = layout;
+	if (layout->fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+		return scar_err_set(err, SCAR_ERR_NOT_FOUND, "there is no %s %s",
+				    is_archive ? "file" : "directory", ref->path);
+	return layout->fd < 0 ? scar_err_errno(err, errno, "open %s", ref->path) : 0;
+}
+
+static int layout_open(const struct scar_ref *ref, const struct scar_source_options *options,
+		       void **ret_impl, struct scar_err *err)
+{
+	scar_auto(cleanup_layout) struct layout *layout = NULL;
+
+	if (layout_create(ref, options, false, &layout, err) < 0 || check_version(layout, err) < 0)
+		return -1;
+	*ret_impl = scar_steal(layout);
+	return 0;
+}
+
+static int layout_open_archive(const struct scar_ref *ref,
+			       const struct scar_source_options *options, void **ret_impl,
+			       struct scar_err *err)
+{
+	scar_auto(cleanup_layout) struct layout *layout = NULL;
+	struct stat st;
+
+	if (layout_create(ref, options, true, &layout, err) < 0)
+		return -1;
+	if (fstat(layout->fd, &st) < 0)
+		return scar_err_errno(err, errno, "stat %s", ref->path);
+	if (!S_ISREG(st.st_mode))
+		return scar_err_set(err, SCAR_ERR_UNSUPPORTED,
+				    "%s is no regular file, which an archive must be", ref->path);
+	if (scar_tar_index_read(layout->fd, &layout->index, err) < 0 ||
+	    check_version(layout, err) < 0)
+		return -1;
+	*ret_impl = scar_steal(layout);
 	return 0;
 }
 
 /* ---- blobs ---- */
 
-static int open_blob(const struct layout *layout, const struct scar_descriptor *desc, int *ret_fd,
-		     uint64_t *ret_size, struct scar_err *err)
+static int layout_blob(void *impl, const struct scar_descriptor *desc, scar_http_sink sink,
+		       void *ctx, struct scar_err *err)
 {
 	char hex[SCAR_DIGEST_TEXT_MAX];
 	char path[SCAR_DIGEST_TEXT_MAX + 16];
-	scar_fd_auto int fd = -1;
-	struct stat st;
 
 	snprintf(path, sizeof(path), "blobs/%s/%s",
 		 desc->digest.alg == SCAR_DIGEST_SHA512 ? "sha512" : "sha256",
 		 scar_digest_hex(&desc->digest, hex));
-	/* O_NONBLOCK: a FIFO must not hold us up before it is seen to be one. */
-	fd = openat(layout->dir_fd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0 && errno == ENOENT)
-		return scar_err_set(err, SCAR_ERR_NOT_FOUND, "the layout has no %s", path);
-	if (fd < 0)
-		return scar_err_errno(err, errno, "open %s", path);
-	if (fstat(fd, &st) < 0)
-		return scar_err_errno(err, errno, "stat %s", path);
-	if (!S_ISREG(st.st_mode))
-		return scar_err_set(err, SCAR_ERR_IMAGE, "%s is no regular file", path);
-	*ret_size = (uint64_t)st.st_size;
-	*ret_fd = scar_steal_fd(&fd);
-	return 0;
-}
-
-static int layout_blob(void *impl, const struct scar_descriptor *desc, scar_http_sink sink,
-		       void *ctx, struct scar_err *err)
-{
-	const struct layout *layout = impl;
-	scar_fd_auto int fd = -1;
-	char digest[SCAR_DIGEST_TEXT_MAX];
-	uint64_t size = 0;
-
-	if (open_blob(layout, desc, &fd, &size, err) < 0)
-		return -1;
-	return scar_source_copy_file(fd, scar_digest_format(&desc->digest, digest), 0, size,
-				     layout->cancel, sink, ctx, err);
-}
-
-static int append_sink(void *ctx, const void *data, size_t len, struct scar_err *err)
-{
-	return scar_buf_append(ctx, data, len, err);
+	return copy_file(impl, path, sink, ctx, err);
 }
 
 static int layout_manifest(void *impl, const struct scar_descriptor *desc, struct scar_buf *text,
@@ -169,9 +243,10 @@ static bool have_one_name(const struct scar_index_entry *entries, size_t count)
 	return true;
 }
 
-static int refuse_names(const struct scar_manifest *index, const struct scar_ref *ref,
+static int refuse_names(const struct scar_manifest *index, const struct layout *layout,
 			struct scar_err *err)
 {
+	const struct scar_ref *ref = layout->ref;
 	scar_buf_auto struct scar_buf names;
 
 	scar_buf_init(&names, SCAR_ERR_MSG_MAX / 2);
@@ -188,9 +263,9 @@ static int refuse_names(const struct scar_manifest *index, const struct scar_ref
 				    names.len ? "; it has " : "", names.data);
 	if (!index->entry_count)
 		return scar_err_set(err, SCAR_ERR_NOT_FOUND, "the layout has no image");
-	return scar_err_set(err, SCAR_ERR_REFERENCE,
-			    "the layout has several images, name one (oci:DIR:NAME): %s",
-			    names.data);
+	return scar_err_set(
+		err, SCAR_ERR_REFERENCE, "the layout has several images, name one (%s%s:NAME): %s",
+		layout->is_archive ? "oci-archive:" : "oci:", layout->ref->path, names.data);
 }
 
 static int read_index(const struct layout *layout, struct scar_manifest *ret_index,
@@ -199,7 +274,7 @@ static int read_index(const struct layout *layout, struct scar_manifest *ret_ind
 	scar_buf_auto struct scar_buf text;
 
 	scar_buf_init(&text, SCAR_LIMIT_MANIFEST_BYTES);
-	if (scar_fs_read_file(layout->dir_fd, "index.json", &text, err) < 0 ||
+	if (copy_file(layout, "index.json", append_sink, &text, err) < 0 ||
 	    scar_manifest_parse(SCAR_MEDIA_OCI_INDEX, text.data, text.len, ret_index, err) < 0)
 		return scar_err_wrap(err, "index.json");
 	return 0;
@@ -219,7 +294,7 @@ static int layout_root(void *impl, const struct scar_platform *platform, struct 
 	asked_for = index; /* a view: not to be cleared */
 	asked_for.entry_count = gather_asked_for(&index, layout->ref);
 	if (!asked_for.entry_count || !have_one_name(index.entries, asked_for.entry_count))
-		return refuse_names(&index, layout->ref, err);
+		return refuse_names(&index, layout, err);
 	entry = &index.entries[0];
 	if (asked_for.entry_count > 1 &&
 	    scar_manifest_select(&asked_for, platform, &entry, err) < 0)
@@ -234,6 +309,15 @@ static int layout_root(void *impl, const struct scar_platform *platform, struct 
 const struct scar_source_ops scar_source_layout = {
 	.transport = SCAR_TRANSPORT_OCI_DIR,
 	.open = layout_open,
+	.close = layout_close,
+	.root = layout_root,
+	.manifest = layout_manifest,
+	.blob = layout_blob,
+};
+
+const struct scar_source_ops scar_source_layout_archive = {
+	.transport = SCAR_TRANSPORT_OCI_ARCHIVE,
+	.open = layout_open_archive,
 	.close = layout_close,
 	.root = layout_root,
 	.manifest = layout_manifest,

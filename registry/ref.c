@@ -388,13 +388,12 @@ static int take_path(struct span text, struct span *ret_name, struct scar_ref *r
 	return span_copy(path, &ref->path, err);
 }
 
-static int parse_oci_dir(struct span text, struct scar_ref *ref, struct scar_err *err)
+static int parse_layout(struct span text, struct scar_ref *ref, struct scar_err *err)
 {
 	const char *at = span_find_last(text, '@');
 	const char *end = text.at + text.len;
 	struct span name = {.at = NULL};
 
-	ref->transport = SCAR_TRANSPORT_OCI_DIR;
 	/* '@' may be in a path or name as well: only what looks like a digest is one. */
 	if (at && (strncmp(at, "@sha256:", 8) == 0 || strncmp(at, "@sha512:", 8) == 0)) {
 		if (take_digest(span_between(at + 1, end), ref, err) < 0)
@@ -411,6 +410,18 @@ static int parse_oci_dir(struct span text, struct scar_ref *ref, struct scar_err
 				    "org.opencontainers.image.ref.name allows",
 				    SPAN_ARG(name));
 	return span_copy(name, &ref->tag, err);
+}
+
+static int parse_oci_dir(struct span text, struct scar_ref *ref, struct scar_err *err)
+{
+	ref->transport = SCAR_TRANSPORT_OCI_DIR;
+	return parse_layout(text, ref, err);
+}
+
+static int parse_oci_archive(struct span text, struct scar_ref *ref, struct scar_err *err)
+{
+	ref->transport = SCAR_TRANSPORT_OCI_ARCHIVE;
+	return parse_layout(text, ref, err);
 }
 
 static int parse_docker_archive(struct span text, struct scar_ref *ref, struct scar_err *err)
@@ -438,12 +449,13 @@ static const struct {
 } transports[] = {
 	{"docker://", parse_docker},
 	{"oci:", parse_oci_dir},
+	{"oci-archive:", parse_oci_archive},
 	{"docker-archive:", parse_docker_archive},
 };
 
 /* They would pass for image names with a tag. */
 static const char *const foreign_prefixes[] = {
-	"oci-archive:", "docker-daemon:", "containers-storage:", "http:", "https:"};
+	"docker-daemon:", "containers-storage:", "http:", "https:"};
 
 static bool starts_with(const char *text, const char *prefix)
 {
@@ -460,8 +472,8 @@ static int parse_any(const char *text, struct scar_ref *ref, struct scar_err *er
 	for (size_t i = 0; i < sizeof(foreign_prefixes) / sizeof(foreign_prefixes[0]); i++) {
 		if (starts_with(text, foreign_prefixes[i]))
 			return scar_err_set(err, SCAR_ERR_REFERENCE,
-					    "'%s' is not supported: give NAME[:TAG], oci:DIR or "
-					    "docker-archive:FILE",
+					    "'%s' is not supported: give NAME[:TAG], oci:DIR, "
+					    "oci-archive:FILE or docker-archive:FILE",
 					    foreign_prefixes[i]);
 	}
 	return parse_docker(span_of(text), ref, err);
@@ -525,6 +537,9 @@ char *scar_ref_format(const struct scar_ref *ref)
 		break;
 	case SCAR_TRANSPORT_OCI_DIR:
 		n = asprintf(&text, "oci:%s%s%s%s%s", ref->path, colon, tag, at, digest);
+		break;
+	case SCAR_TRANSPORT_OCI_ARCHIVE:
+		n = asprintf(&text, "oci-archive:%s%s%s%s%s", ref->path, colon, tag, at, digest);
 		break;
 	case SCAR_TRANSPORT_DOCKER_ARCHIVE:
 		n = asprintf(&text, "docker-archive:%s%s%s", ref->path, colon, tag);

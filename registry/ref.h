@@ -5,6 +5,7 @@
  *
  *   [docker://][HOST[:PORT]/]NAME[:TAG][@DIGEST]   an image in a registry
  *   oci:DIR[:NAME][@DIGEST]                        a directory in OCI image layout
+ *   oci-archive:FILE[:NAME][@DIGEST]               a tar file of such a directory
  *   docker-archive:FILE[:NAME[:TAG]]               a tar file as `docker save` writes it
  *
  * The grammar of the first form is that of github.com/distribution/reference: the part
@@ -24,6 +25,7 @@ struct scar_err;
 enum scar_transport {
 	SCAR_TRANSPORT_DOCKER,
 	SCAR_TRANSPORT_OCI_DIR,
+	SCAR_TRANSPORT_OCI_ARCHIVE,
 	SCAR_TRANSPORT_DOCKER_ARCHIVE
 };
 
@@ -32,9 +34,9 @@ struct scar_ref {
 	enum scar_transport transport;
 	char *registry;   /**< DOCKER: canonical name with its port, "docker.io" for Docker Hub */
 	char *repository; /**< DOCKER: e.g. "library/alpine" */
-	char *tag; /**< DOCKER: NULL only if digest is given; OCI_DIR, DOCKER_ARCHIVE: the name, or NULL */
+	char *tag;    /**< DOCKER: NULL only if digest is given; the others: the name, or NULL */
 	char *digest; /**< "sha256:..." or NULL */
-	char *path;   /**< OCI_DIR, DOCKER_ARCHIVE */
+	char *path;   /**< of a directory or file */
 };
 
 /**

@@ -38,6 +38,7 @@ struct scar_source_ops {
 
 extern const struct scar_source_ops scar_source_remote;
 extern const struct scar_source_ops scar_source_layout;
+extern const struct scar_source_ops scar_source_layout_archive;
 extern const struct scar_source_ops scar_source_archive;
 
 /** Streams bytes first..first+size of an open file into sink; `cancel` as in the options. */

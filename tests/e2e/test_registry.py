@@ -138,6 +138,30 @@ def test_a_layout_directory_is_read_as_the_registry_is(probe, registry, tmp_path
     facts(probe(f"oci:{layout}@{manifest}"))
 
 
+def test_an_archive_of_a_layout_is_read_as_the_layout_is(probe, tmp_path, layout):
+    archive = tmp_path / "image.tar"
+    run(tool("skopeo"), "copy", "--quiet", f"oci:{layout}:v1", f"oci-archive:{archive}:v1")
+    from_layout = facts(probe(f"oci:{layout}:v1"))
+    manifest = from_layout["manifest"][0].split()[0]
+    for reference in (f"oci-archive:{archive}", f"oci-archive:{archive}:v1", f"oci-archive:{archive}@{manifest}"):
+        found = assert_pulled(tmp_path, probe("-j", "4", "-o", tmp_path, reference))
+        assert found["manifest"] == from_layout["manifest"] and found["layer"] == from_layout["layer"]
+    refused(probe(f"oci-archive:{archive}:v2"), "not-found", "v1")
+    refused(probe(f"oci-archive:{tmp_path}/none.tar"), "not-found", "there is no file")
+    refused(probe(f"oci-archive:{layout}"), "unsupported", "no regular file")
+    saved = tmp_path / "saved.tar"
+    run(tool("skopeo"), "copy", "--quiet", f"oci:{layout}:v1", f"docker-archive:{saved}:name:tag")
+    refused(probe(f"oci-archive:{saved}"), "not-found", "is no OCI image layout")
+    # One byte of a layer changed: told by its digest.
+    digest = max(found["layer"], key=lambda layer: int(layer.split()[1])).split()[0]
+    data = bytearray(archive.read_bytes())
+    data[data.index((layout / "blobs/sha256" / digest.removeprefix("sha256:")).read_bytes()[:512]) + 100] ^= 1
+    archive.write_bytes(data)
+    refused(probe(f"oci-archive:{archive}"), "integrity", digest)
+    run(tool("gzip"), archive)
+    refused(probe(f"oci-archive:{archive}.gz"), "unsupported", "compressed")
+
+
 def test_what_docker_save_writes_is_read(probe, tmp_path, layout):
     archive = tmp_path / "image.tar"
     run(tool("skopeo"), "copy", "--quiet", f"oci:{layout}:v1", f"docker-archive:{archive}:group/name:tag")

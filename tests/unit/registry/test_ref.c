@@ -109,7 +109,8 @@ static void names_what_is_wrong(void **state)
 		{"ho_st.io/a", "not a host name"},
 		{"host..io/a", "not a host name"},
 		{"https://ghcr.io/a", "not supported"},
-		{"oci-archive:/tmp/x.tar", "not supported"},
+		{"oci-archive:", "path is missing"},
+		{"oci-archive:/tmp/x.tar:a b", "not a name"},
 		{"docker-daemon:alpine", "not supported"},
 		{"a:b:c", "only a-z"},
 		{"alpine\n", "control character at byte 7"},
@@ -169,6 +170,8 @@ static void reads_paths_with_names(void **state)
 		enum scar_transport transport;
 		const char *path, *tag, *digest;
 	} cases[] = {
+		{"oci-archive:/tmp/x.tar", SCAR_TRANSPORT_OCI_ARCHIVE, "/tmp/x.tar", NULL, NULL},
+		{"oci-archive:x.tar:v1@" DIGEST, SCAR_TRANSPORT_OCI_ARCHIVE, "x.tar", "v1", DIGEST},
 		{"oci:/tmp/layout", SCAR_TRANSPORT_OCI_DIR, "/tmp/layout", NULL, NULL},
 		{"oci:rel/dir:v1.0", SCAR_TRANSPORT_OCI_DIR, "rel/dir", "v1.0", NULL},
 		{"oci:d:docker.io/library/a:1--2+3", SCAR_TRANSPORT_OCI_DIR, "d",
