@@ -17,7 +17,7 @@ import pytest
 
 from tests.support import images, oci_layout
 from tests.support.images import run
-from tests.support.oci_layout import CONFIG, INDEX, LAYER_GZIP, MANIFEST, Image, Layer, digest_of
+from tests.support.oci_layout import CONFIG, INDEX, LAYER_GZIP, MANIFEST, Image, Layer, digest_of, put, put_json
 from tests.support.places import ROOT, scratch, tool
 
 
@@ -92,18 +92,6 @@ def test_the_tree_is_that_of_umoci(pull_run, place, name):
 
 
 # ---- images that are not what they say ----
-
-
-def put(layout: Path, data: bytes, media_type: str) -> dict:
-    digest = digest_of(data)
-    path = layout / "blobs" / digest.replace(":", "/")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
-    return {"mediaType": media_type, "digest": digest, "size": len(data)}
-
-
-def put_json(layout: Path, document: dict, media_type: str) -> dict:
-    return put(layout, json.dumps(document).encode(), media_type)
 
 
 def compose(layout: Path, blobs: list[bytes], diff_ids: list[str], **manifest: object) -> None:

@@ -81,7 +81,7 @@ def digest_of(data: bytes) -> str:
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
-def _put(layout: Path, data: bytes, media_type: str) -> dict:
+def put(layout: Path, data: bytes, media_type: str) -> dict:
     digest = digest_of(data)
     path = layout / "blobs" / digest.replace(":", "/")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -89,19 +89,19 @@ def _put(layout: Path, data: bytes, media_type: str) -> dict:
     return {"mediaType": media_type, "digest": digest, "size": len(data)}
 
 
-def _put_json(layout: Path, document: dict, media_type: str) -> dict:
-    return _put(layout, json.dumps(document, sort_keys=True).encode(), media_type)
+def put_json(layout: Path, document: dict, media_type: str) -> dict:
+    return put(layout, json.dumps(document, sort_keys=True).encode(), media_type)
 
 
 def _put_image(layout: Path, image: Image) -> dict:
     platform = {"architecture": image.architecture, "os": "linux", **({"variant": image.variant} if image.variant else {})}
     config = platform | {"config": image.config, "rootfs": {"type": "layers", "diff_ids": [digest_of(tar) for tar in image.layers]}}
     layers = [
-        _put(layout, gzip.compress(tar, 6, mtime=0) if image.compress else tar, LAYER_GZIP if image.compress else LAYER_PLAIN)
+        put(layout, gzip.compress(tar, 6, mtime=0) if image.compress else tar, LAYER_GZIP if image.compress else LAYER_PLAIN)
         for tar in image.layers
     ]
-    manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "config": _put_json(layout, config, CONFIG), "layers": layers}
-    return _put_json(layout, manifest, MANIFEST) | {"platform": platform}
+    manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "config": put_json(layout, config, CONFIG), "layers": layers}
+    return put_json(layout, manifest, MANIFEST) | {"platform": platform}
 
 
 def write(layout: Path, *images: Image, tag: str = "latest") -> str:
@@ -111,7 +111,7 @@ def write(layout: Path, *images: Image, tag: str = "latest") -> str:
     if len(entries) == 1:
         top = {key: entries[0][key] for key in ("mediaType", "digest", "size")}
     else:
-        top = _put_json(layout, {"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}, INDEX)
+        top = put_json(layout, {"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}, INDEX)
     top["annotations"] = {"org.opencontainers.image.ref.name": tag}
     (layout / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
     (layout / "index.json").write_text(json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [top]}))
