@@ -79,8 +79,8 @@ def make_large_windows(folder: Path, log: int) -> Path:
     for layer in manifest["layers"]:
         plain = (layout / "blobs" / layer["digest"].replace(":", "/")).read_bytes()
         packed = subprocess.run([tool("zstd"), "-q", "-1", f"--long={log}", "-c"], input=plain, capture_output=True, check=True).stdout
-        layer |= oci_layout._put(layout, packed, "application/vnd.oci.image.layer.v1.tar+zstd")
-    top = oci_layout._put_json(layout, manifest, oci_layout.MANIFEST) | {"annotations": {"org.opencontainers.image.ref.name": "latest"}}
+        layer |= oci_layout.put(layout, packed, "application/vnd.oci.image.layer.v1.tar+zstd")
+    top = oci_layout.put_json(layout, manifest, oci_layout.MANIFEST) | {"annotations": {"org.opencontainers.image.ref.name": "latest"}}
     (layout / "index.json").write_text(json.dumps({"schemaVersion": 2, "mediaType": oci_layout.INDEX, "manifests": [top]}))
     return layout
 
