@@ -13,6 +13,7 @@
 #include "runtime/base/limits.h"
 #include "runtime/emulator/pool.h"
 
+#define NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
 #define VARIABLES_MAX 1024
 #define BINDS_MAX 16
 
@@ -151,7 +152,14 @@ static int take_option(struct scar_local_config *config, enum option option, con
 	case OPTION_NO_JAIL: function->no_jail = true; return 0;
 	case OPTION_SCRIPT: config->script = value; return 0;
 	case OPTION_STDIN: config->stdin_path = value; return 0;
-	case OPTION_NAME: function->name = value; return 0;
+	case OPTION_NAME:
+		if (!*value || strlen(value) > 64 || value[strspn(value, NAME_CHARACTERS)] != '\0')
+			return scar_err_set(
+				err, SCAR_ERR_CONFIG,
+				"--name takes up to 64 letters, digits, '-' and '_', not \"%.100s\"",
+				value);
+		function->name = value;
+		return 0;
 	case OPTION_HELP: config->help = true; return 0;
 	case OPTION_BOOTSTRAP:
 		free(config->bootstrap);

@@ -6,7 +6,7 @@
  * POST /2021-11-15/functions/NAME/response-streaming-invocations (InvokeWithResponseStream).
  * Any other path that is not one of an API (/YYYY-MM-DD/...) is the function's URL: url_event.h, url_answer.h.
  * Signatures are not checked. NAME may be an ARN, with or without a qualifier; every name reaches
- * the one function. A thread for each connection.
+ * the one function, but it must be one; an event must be JSON or empty. A thread for each connection.
  */
 #ifndef SCAR_RUNTIME_EMULATOR_FRONTEND_H
 #define SCAR_RUNTIME_EMULATOR_FRONTEND_H

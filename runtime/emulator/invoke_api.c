@@ -2,6 +2,7 @@
 #include "runtime/emulator/invoke_api.h"
 
 #include <fnmatch.h>
+#include <regex.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -217,6 +218,32 @@ static int send_stream(struct exchange *x, struct scar_call *call, struct scar_e
 
 /* ---- requests ------------------------------------------------------------------------------- */
 
+/* As the Lambda API has it: a name, or an ARN or part of one, and a version or alias. ':' and '$' may be percent-encoded. */
+static bool is_function_name(const char *text, size_t len)
+{
+	static const char pattern[] =
+		"^(arn(:|%3A)aws[a-z-]*(:|%3A)lambda(:|%3A))?([a-z]{2}(-[a-z]+){1,2}-[0-9](:|%3A))?"
+		"([0-9]{12}(:|%3A))?(function(:|%3A))?[a-zA-Z0-9_-]{1,64}((:|%3A)([$]|%24)?[a-zA-Z0-9_-]{1,128})?$";
+	char name[256];
+	regex_t regex;
+	bool fits;
+
+	if (len >= sizeof(name) || regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB) != 0)
+		return false;
+	memcpy(name, text, len);
+	name[len] = '\0';
+	fits = regexec(&regex, name, 0, NULL, 0) == 0;
+	regfree(&regex);
+	return fits;
+}
+
+static bool has_function_name(const char *target, const char *prefix, const char *suffix)
+{
+	size_t len = strcspn(target, "?") - strlen(prefix) - strlen(suffix);
+
+	return is_function_name(target + strlen(prefix), len);
+}
+
 /* The name between prefix and suffix; a query (Qualifier=...) may follow. */
 static bool match_target(const char *target, const char *prefix, const char *suffix)
 {
@@ -252,6 +279,16 @@ static bool read_event(struct exchange *x, size_t max_bytes)
 	return false;
 }
 
+/* Lambda takes nothing else, though clients can send it; no event at all is fine. */
+static bool is_json(const struct scar_buf *event)
+{
+	scar_json_auto struct scar_json *root = NULL;
+	struct scar_err err;
+
+	return event->len == 0 ||
+	       scar_json_parse(event->data, event->len, "event", &root, &err) == 0;
+}
+
 static int make_call(struct exchange *x, bool stream, struct scar_call **ret_call,
 		     struct scar_err *err)
 {
@@ -280,6 +317,11 @@ static struct scar_call *queue_call(struct exchange *x, bool stream)
 	struct scar_call *call = NULL;
 	struct scar_err err;
 
+	if (!is_json(&x->body)) {
+		refuse(x, 400, "InvalidRequestContentException",
+		       "Could not parse request body into json");
+		return NULL;
+	}
 	if (make_call(x, stream, &call, &err) < 0) {
 		if (err.kind == SCAR_ERR_EVENT)
 			refuse(x, 400, "InvalidRequestContentException", err.msg);
@@ -386,20 +428,31 @@ static bool is_api(const char *target)
 	return fnmatch("/20[0-9][0-9]-[0-9][0-9]-[0-9][0-9]/*", target, 0) == 0;
 }
 
+static void refuse_unread(struct exchange *x, int status, const char *type, const char *message)
+{
+	/* Its body, if any, is not read. */
+	x->close = x->msg.framing != SCAR_HTTP1_NO_BODY;
+	refuse(x, status, type, message);
+}
+
 static void route(struct exchange *x)
 {
 	bool post = strcmp(x->msg.method, "POST") == 0;
+	bool whole = post && match_target(x->msg.target, INVOKE_PREFIX, INVOKE_SUFFIX);
+	bool stream = post && match_target(x->msg.target, STREAM_PREFIX, STREAM_SUFFIX);
 
-	if (post && match_target(x->msg.target, INVOKE_PREFIX, INVOKE_SUFFIX)) {
+	if ((whole && !has_function_name(x->msg.target, INVOKE_PREFIX, INVOKE_SUFFIX)) ||
+	    (stream && !has_function_name(x->msg.target, STREAM_PREFIX, STREAM_SUFFIX))) {
+		refuse_unread(x, 400, "ValidationException", "not the name of a function");
+	} else if (whole) {
 		invoke(x);
-	} else if (post && match_target(x->msg.target, STREAM_PREFIX, STREAM_SUFFIX)) {
+	} else if (stream) {
 		invoke_streaming(x);
 	} else if (!is_api(x->msg.target)) {
 		invoke_by_url(x);
 	} else {
-		/* Its body, if any, is not read. */
-		x->close = x->msg.framing != SCAR_HTTP1_NO_BODY;
-		refuse(x, 404, "ResourceNotFoundException", "no such operation on this function");
+		refuse_unread(x, 404, "ResourceNotFoundException",
+			      "no such operation on this function");
 	}
 }
 

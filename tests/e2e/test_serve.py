@@ -145,6 +145,32 @@ def test_functions_have_names(function):
     connection.close()
 
 
+@pytest.mark.parametrize("name", ["a%20b", "a.b", "x" * 65, "arn:aws:s3:::bucket", "..", "%00"])
+def test_what_is_no_name_of_a_function_is_refused(function, name):
+    connection = http.client.HTTPConnection("127.0.0.1", function.port, timeout=30)
+    connection.request("POST", f"/2015-03-31/functions/{name}/invocations", "{}")
+    answer = connection.getresponse()
+    assert (answer.status, answer.getheader("x-amzn-ErrorType")) == (400, "ValidationException")
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    "name", [NAME, f"{NAME}:live", f"{NAME}%3A%24LATEST", f"arn:aws:lambda:us-east-1:123456789012:function:{NAME}:1", f"123456789012:function:{NAME}"]
+)
+def test_a_function_has_names_and_arns(function, name):
+    connection = http.client.HTTPConnection("127.0.0.1", function.port, timeout=30)
+    connection.request("POST", f"/2015-03-31/functions/{name}/invocations", json.dumps({"cmd_args": ["echo", "it"]}))
+    answer = connection.getresponse()
+    assert (answer.status, answer.read()) == (200, b"it\n")
+    connection.close()
+
+
+@pytest.mark.parametrize("event", [b"not JSON", b"{", b"\xff", b"{} {}"])
+def test_what_is_no_json_is_no_event(function, event):
+    answer = function.invoke(raw=event)
+    assert answer.status == 400 and answer.headers["x-amzn-errortype"] == "InvalidRequestContentException"
+
+
 def test_invocations_at_once_have_environments_of_their_own(pushed):
     with LocalLambda(pushed("busybox"), options=["--concurrency", "3"]) as function:
         answers: list[float] = []
