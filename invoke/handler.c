@@ -183,23 +183,8 @@ static bool wants_files(const struct scar_invoke_config *config)
 static int run_plan(const struct work *work, size_t index, const struct scar_plan *plan,
 		    const struct scar_workspace *workspace, struct scar_err *err)
 {
-	const struct scar_store_entry *rootfs = work->use.entry;
-	const struct scar_engine_spec spec = {
-		.rootfs = rootfs->rootfs_path,
-		.rootfs_fd = rootfs->rootfs_fd,
-		.argv = plan->argv,
-		.envp = plan->envp,
-		.cwd = plan->cwd,
-		.uid = plan->uid,
-		.gid = plan->gid,
-		.groups = plan->groups,
-		.group_count = plan->group_count,
-		.binds = plan->binds,
-		.bind_count = plan->bind_count,
-		.state_dir = work->invoke->state_dir,
-		.owners_path = rootfs->owners_path,
-		.undo_dir = rootfs->undo_dir,
-	};
+	const struct scar_engine_spec spec = scar_plan_spec(plan, work->use.entry,
+							    work->invoke->state_dir);
 	const struct scar_run_options options = {
 		.engine = work->invoke->engine,
 		.spec = &spec,

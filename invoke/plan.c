@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "extractor/store.h"
 #include "invoke/config.h"
 #include "invoke/event_variables.h"
 #include "invoke/events/event.h"
@@ -214,4 +215,25 @@ void scar_plan_clear(struct scar_plan *plan)
 	scar_list_free(plan->argv);
 	scar_list_free(plan->envp);
 	*plan = (struct scar_plan){0};
+}
+
+struct scar_engine_spec scar_plan_spec(const struct scar_plan *plan,
+				       const struct scar_store_entry *rootfs, const char *state_dir)
+{
+	return (struct scar_engine_spec){
+		.rootfs = rootfs->rootfs_path,
+		.rootfs_fd = rootfs->rootfs_fd,
+		.argv = plan->argv,
+		.envp = plan->envp,
+		.cwd = plan->cwd,
+		.uid = plan->uid,
+		.gid = plan->gid,
+		.groups = plan->groups,
+		.group_count = plan->group_count,
+		.binds = plan->binds,
+		.bind_count = plan->bind_count,
+		.state_dir = state_dir,
+		.owners_path = rootfs->owners_path,
+		.undo_dir = rootfs->undo_dir,
+	};
 }

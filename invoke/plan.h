@@ -29,6 +29,7 @@ struct scar_image_config;
 struct scar_invocation;
 struct scar_invoke_config;
 struct scar_job;
+struct scar_store_entry;
 struct scar_workspace;
 
 #define SCAR_PLAN_BINDS_MAX 3
@@ -75,6 +76,10 @@ struct scar_plan {
 int scar_plan_make(const struct scar_plan_input *input, struct scar_plan *ret_plan,
 		   struct scar_err *err);
 void scar_plan_clear(struct scar_plan *plan);
+/** The same for the engine, but for the three descriptors. Borrows from all. */
+struct scar_engine_spec scar_plan_spec(const struct scar_plan *plan,
+				       const struct scar_store_entry *rootfs,
+				       const char *state_dir);
 
 #define scar_plan_auto scar_auto(scar_plan_clear)
 

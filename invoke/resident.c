@@ -54,24 +54,9 @@ static int log_output(void *ctx, const void *data, size_t len, struct scar_err *
 static void *run(void *ctx)
 {
 	struct scar_resident *resident = ctx;
-	const struct scar_store_entry *rootfs = resident->options.use->entry;
 	const struct scar_plan *plan = &resident->plan;
-	const struct scar_engine_spec spec = {
-		.rootfs = rootfs->rootfs_path,
-		.rootfs_fd = rootfs->rootfs_fd,
-		.argv = plan->argv,
-		.envp = plan->envp,
-		.cwd = plan->cwd,
-		.uid = plan->uid,
-		.gid = plan->gid,
-		.groups = plan->groups,
-		.group_count = plan->group_count,
-		.binds = plan->binds,
-		.bind_count = plan->bind_count,
-		.state_dir = resident->options.state_dir,
-		.owners_path = rootfs->owners_path,
-		.undo_dir = rootfs->undo_dir,
-	};
+	const struct scar_engine_spec spec = scar_plan_spec(plan, resident->options.use->entry,
+							    resident->options.state_dir);
 	const struct scar_run_options options = {
 		.engine = resident->options.engine,
 		.spec = &spec,
