@@ -153,7 +153,8 @@ static int take_option(struct scar_local_config *config, enum option option, con
 	case OPTION_SCRIPT: config->script = value; return 0;
 	case OPTION_STDIN: config->stdin_path = value; return 0;
 	case OPTION_NAME:
-		if (!*value || strlen(value) > 64 || value[strspn(value, NAME_CHARACTERS)] != '\0')
+		if (!value || !*value || strlen(value) > 64 ||
+		    value[strspn(value, NAME_CHARACTERS)] != '\0')
 			return scar_err_set(
 				err, SCAR_ERR_CONFIG,
 				"--name takes up to 64 letters, digits, '-' and '_', not \"%.100s\"",
