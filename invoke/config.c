@@ -8,6 +8,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "invoke/definition.h"
+#include "invoke/storage/storage.h"
 #include "invoke/text.h"
 #include "registry/manifest.h"
 #include "registry/ref.h"
@@ -48,6 +50,8 @@ static const struct scar_setting table[] = {
 	 "Read the body of an HTTP request as an event of its own: a notification of a storage, or the keys `script`, `cmd_args` and `stdin`."},
 	{"SCAR_PASS_CREDENTIALS", NULL, SCAR_SETTING_SWITCH, AT(pass_credentials), "1", NULL, 0, 0,
 	 "Give the program the AWS credentials of the function."},
+	{"SCAR_DOWNLOAD_INPUT", "DOWNLOAD_INPUT", SCAR_SETTING_SWITCH, AT(download_input), "1", NULL, 0, 0,
+	 "Fetch the file that an event of a storage names, before the program starts."},
 	{"SCAR_TIMEOUT_THRESHOLD", NULL, SCAR_SETTING_NUMBER, AT(threshold_ms), "1000", NULL, 0, 900000,
 	 "Milliseconds before the function's deadline at which the program is told to end; at most half of the time that is left at its start."},
 	{"SCAR_REGISTRY_USERNAME", NULL, SCAR_SETTING_TEXT, AT(registry_username), NULL, NULL, 0, 0,
@@ -168,21 +172,11 @@ static int parse_choice(const struct scar_setting *row, const char *name, const 
 	return refuse(name, value, wanted, err);
 }
 
-static int parse_row(const struct scar_setting *row, char *const *environment,
-		     struct scar_invoke_config *config, struct scar_err *err)
+static int parse_value(const struct scar_setting *row, const char *name, const char *value,
+		       struct scar_invoke_config *config, struct scar_err *err)
 {
 	void *member = (char *)config + row->offset;
-	const char *name = row->name;
-	const char *value = value_of(environment, name);
 
-	if (!value && value_of(environment, row->alias)) {
-		name = row->alias;
-		value = value_of(environment, name);
-	}
-	if (!value)
-		value = row->fallback;
-	if (!value)
-		return 0;
 	switch (row->type) {
 	case SCAR_SETTING_TEXT:
 	case SCAR_SETTING_SECRET: return scar_text_copy(value, member, err);
@@ -191,6 +185,24 @@ static int parse_row(const struct scar_setting *row, char *const *environment,
 	case SCAR_SETTING_CHOICE: return parse_choice(row, name, value, member, err);
 	}
 	return scar_err_set(err, SCAR_ERR_INTERNAL, "setting %s has no type", name);
+}
+
+/* The variable, its other name, the function's definition, the fallback. */
+static int parse_row(const struct scar_setting *row, char *const *environment,
+		     const struct scar_definition *definition, struct scar_invoke_config *config,
+		     struct scar_err *err)
+{
+	scar_free_auto char *defined = NULL, *label = NULL;
+
+	if (value_of(environment, row->name))
+		return parse_value(row, row->name, value_of(environment, row->name), config, err);
+	if (value_of(environment, row->alias))
+		return parse_value(row, row->alias, value_of(environment, row->alias), config, err);
+	if (scar_definition_get(definition, row->name, &defined, &label, err) < 0)
+		return -1;
+	if (defined && *defined)
+		return parse_value(row, label, defined, config, err);
+	return row->fallback ? parse_value(row, row->name, row->fallback, config, err) : 0;
 }
 
 /* ---- what a row alone cannot say ---- */
@@ -273,19 +285,63 @@ static int load_script(struct scar_invoke_config *config, struct scar_err *err)
 	return 0;
 }
 
+static int open_storage(const struct scar_definition *definition, struct scar_invoke_config *config,
+			struct scar_err *err)
+{
+	char *const *environment = config->environment;
+	const char *region = value_of(environment, "AWS_REGION");
+	const char *endpoint = value_of(environment, "AWS_ENDPOINT_URL_S3");
+	const struct scar_storage_environment from = {
+		.access_key = value_of(environment, "AWS_ACCESS_KEY_ID"),
+		.secret_key = value_of(environment, "AWS_SECRET_ACCESS_KEY"),
+		.session_token = value_of(environment, "AWS_SESSION_TOKEN"),
+		.region = region ? region : value_of(environment, "AWS_DEFAULT_REGION"),
+		.endpoint = endpoint ? endpoint : value_of(environment, "AWS_ENDPOINT_URL"),
+		.ca_bundle = config->ca_bundle,
+	};
+
+	if (scar_storage_open(definition->root, &from, &config->storage, err) == 0)
+		return 0;
+	return definition->name ? scar_err_wrap(err, "%s", definition->name) : -1;
+}
+
+/* All of it, with what the definition gives the program. */
+static int copy_environment(char *const *environment, const struct scar_definition *definition,
+			    struct scar_invoke_config *config, struct scar_err *err)
+{
+	scar_list_auto struct scar_list list = {0};
+
+	if (scar_list_add_all(&list, environment, err) < 0 ||
+	    scar_definition_add_variables(definition, &list, err) < 0)
+		return -1;
+	return scar_list_steal(&list, &config->environment, err);
+}
+
+static int load(char *const *environment, const struct scar_definition *definition,
+		struct scar_invoke_config *config, struct scar_err *err)
+{
+	for (size_t i = 0; i < ROWS; i++) {
+		if (parse_row(&table[i], environment, definition, config, err) < 0)
+			return -1;
+	}
+	if (copy_environment(environment, definition, config, err) < 0 ||
+	    check_log_level(config, err) < 0 || check_places(config, err) < 0 ||
+	    check_image(config, err) < 0 || check_platform(config, err) < 0 ||
+	    check_credentials(config, err) < 0 || load_script(config, err) < 0)
+		return -1;
+	return open_storage(definition, config, err);
+}
+
 int scar_invoke_config_load(char *const *environment, struct scar_invoke_config *ret_config,
 			    struct scar_err *err)
 {
+	scar_definition_auto struct scar_definition definition = {0};
 	struct scar_invoke_config config = {0};
-	int failed = 0;
 
+	if (scar_definition_load(environment, &definition, err) < 0)
+		return -1;
 	scar_buf_init(&config.script, SCAR_LIMIT_EVENT_BYTES);
-	for (size_t i = 0; i < ROWS && !failed; i++)
-		failed = parse_row(&table[i], environment, &config, err);
-	if (failed || scar_list_copy(environment, &config.environment, err) < 0 ||
-	    check_log_level(&config, err) < 0 || check_places(&config, err) < 0 ||
-	    check_image(&config, err) < 0 || check_platform(&config, err) < 0 ||
-	    check_credentials(&config, err) < 0 || load_script(&config, err) < 0) {
+	if (load(environment, &definition, &config, err) < 0) {
 		scar_invoke_config_clear(&config);
 		return -1;
 	}
@@ -301,6 +357,7 @@ void scar_invoke_config_clear(struct scar_invoke_config *config)
 	}
 	scar_buf_clear(&config->script);
 	scar_list_free(config->environment);
+	scar_storage_close(config->storage);
 	*config = (struct scar_invoke_config){0};
 }
 

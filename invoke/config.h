@@ -18,6 +18,7 @@
 #include "runtime/base/buf.h"
 
 struct scar_err;
+struct scar_storage;
 
 enum scar_setting_type {
 	SCAR_SETTING_TEXT,
@@ -86,12 +87,15 @@ struct scar_invoke_config {
 	int log_level;      /**< enum scar_log_level */
 	int64_t log_format; /**< enum scar_log_format_choice */
 	int64_t memory_mb;  /**< 0: not known */
+	bool download_input;
+	struct scar_storage *storage; /**< never NULL once loaded */
 	/** A copy of the whole environment, from which that of the program is made. NULL-terminated. */
 	char **environment;
 };
 
 /**
- * Reads `environment` ("NAME=value", NULL-terminated; copied). Fails with SCAR_ERR_CONFIG, or
+ * Reads `environment` ("NAME=value", NULL-terminated; copied), and where a setting has no variable there, SCAR's
+ * function definition (definition.h). Fails with SCAR_ERR_CONFIG, or
  * SCAR_ERR_REFERENCE for an image reference; the text names the variable. `ret_config` is cleared by
  * scar_invoke_config_clear().
  */

@@ -21,6 +21,7 @@
 #include "invoke/proxy.h"
 #include "invoke/resident.h"
 #include "invoke/run.h"
+#include "invoke/staging.h"
 #include "invoke/user.h"
 #include "invoke/workspace.h"
 #include "registry/manifest.h"
@@ -64,6 +65,7 @@ struct work {
 struct limits {
 	int64_t stop_ms; /* epoch ms, 0: never */
 	int64_t grace_ms;
+	int64_t deliver_ms; /* epoch ms until which results may go to storage, 0: any time */
 };
 
 static int make_state_dir(struct scar_invoke *invoke, struct scar_err *err)
@@ -146,6 +148,8 @@ static struct limits limits_of(const struct scar_invoke_config *config, int64_t 
 	return (struct limits){
 		.stop_ms = deadline_ms - margin_ms,
 		.grace_ms = margin_ms / 2 < GRACE_MS ? margin_ms / 2 : GRACE_MS,
+		/* The answer needs some of what is left then. */
+		.deliver_ms = deadline_ms - margin_ms / 8,
 	};
 }
 
@@ -179,6 +183,12 @@ static bool wants_files(const struct scar_invoke_config *config)
 	return config->output == SCAR_OUTPUT_FILES || config->output == SCAR_OUTPUT_ZIP;
 }
 
+/* What a program that failed leaves is no result; what one wrote that had no more time may be one. */
+static bool is_worth_keeping(const struct scar_run_result *result)
+{
+	return result->timed_out || (result->status.exited && result->status.code == 0);
+}
+
 /* @return 1 to go on with the next item, 0 to stop, -1 */
 static int run_plan(const struct work *work, size_t index, const struct scar_plan *plan,
 		    const struct scar_workspace *workspace, struct scar_err *err)
@@ -203,14 +213,18 @@ static int run_plan(const struct work *work, size_t index, const struct scar_pla
 
 	if (scar_run(&options, &result, err) < 0)
 		return -1;
+	if (is_worth_keeping(&result) &&
+	    scar_staging_deliver(work->invoke->config->storage, workspace, work->limits->deliver_ms,
+				 err) < 0)
+		return -1;
 	if (wants_files(work->invoke->config) &&
 	    scar_workspace_open_output(workspace, &output_fd, err) < 0)
 		return -1;
 	return scar_answer_ran(work->answer, index, &result, output_fd, err);
 }
 
-static int run_in(const struct work *work, size_t index, const struct scar_workspace *workspace,
-		  struct scar_err *err)
+static int run_with(const struct work *work, size_t index, const struct scar_workspace *workspace,
+		    const char *input_path, struct scar_err *err)
 {
 	scar_plan_auto struct scar_plan plan = {0};
 	const struct scar_plan_input input = {
@@ -222,11 +236,25 @@ static int run_in(const struct work *work, size_t index, const struct scar_works
 		.workspace = workspace,
 		.event = work->event,
 		.item = &work->event->items[index],
+		.input_path = input_path,
 	};
 
 	if (scar_plan_make(&input, &plan, err) < 0 || prepare(workspace, &plan, err) < 0)
 		return -1;
 	return run_plan(work, index, &plan, workspace, err);
+}
+
+static int run_in(const struct work *work, size_t index, const struct scar_workspace *workspace,
+		  struct scar_err *err)
+{
+	const struct scar_invoke_config *config = work->invoke->config;
+	scar_free_auto char *input_path = NULL;
+
+	if (config->download_input &&
+	    scar_staging_fetch(config->storage, &work->event->items[index], workspace,
+			       work->limits->stop_ms, &input_path, err) < 0)
+		return -1;
+	return run_with(work, index, workspace, input_path, err);
 }
 
 static int run_item(const struct work *work, size_t index, struct scar_err *err)

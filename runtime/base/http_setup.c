@@ -246,6 +246,8 @@ static CURLcode set_request(CURL *easy, struct scar_http_transfer *transfer)
 		SET(CURLOPT_NOBODY, 1L);
 	}
 	SET(CURLOPT_CUSTOMREQUEST, method);
+	/* A key may hold ".." as a name like any other; what is signed must be what is sent. */
+	SET(CURLOPT_PATH_AS_IS, 1L);
 	return CURLE_OK;
 }
 

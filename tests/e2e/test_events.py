@@ -50,7 +50,7 @@ def teller(pushed):
     """Prints the variables that an event brings, and its standard input."""
     names = "STORAGE_OBJECT_KEY EVENT_TIME CONT_VAR_a CONT_VAR_LD_PRELOAD LD_PRELOAD REQUEST_METHOD INPUT_FILE_PATH"
     text = f"for n in {names}; do eval v=\\${{$n-unset}}; echo $n=$v; done; cmp - $INPUT_FILE_PATH && echo same; wc -c <$INPUT_FILE_PATH"
-    with LocalLambda(pushed("busybox"), env=script(text)) as function:
+    with LocalLambda(pushed("busybox"), env=script(text, SCAR_DOWNLOAD_INPUT="0")) as function:
         yield function
 
 
@@ -135,7 +135,7 @@ def test_a_cgi_program_tells_status_and_fields(pushed):
 
 def test_a_failed_message_is_named_and_the_others_are_done(pushed):
     text = 'b=$(cat); echo "got $b"; [ "$b" != "Test message." ]'
-    with LocalLambda(pushed("busybox"), env=script(text)) as function:
+    with LocalLambda(pushed("busybox"), env=script(text, SCAR_DOWNLOAD_INPUT="0")) as function:
         answer = function.invoke(sample("sqs"), tail=True)
         assert answer.document() == {"batchItemFailures": [{"itemIdentifier": "m1"}]} and not answer.function_error
         assert "got Test message." in answer.log and 'got {"a":1}' in answer.log

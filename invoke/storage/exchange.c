@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "invoke/storage/exchange.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "runtime/base/base64.h"
+#include "runtime/base/clock.h"
+#include "runtime/base/digest.h"
+#include "runtime/base/err.h"
+#include "runtime/base/fs.h"
+#include "runtime/base/limits.h"
+#include "runtime/base/sigv4.h"
+
+/* First wait before a new try; doubled each time. */
+#define WAIT_MS 100
+#define PIECE SCAR_KIB(64)
+
+/* One attempt. */
+struct attempt {
+	const struct scar_exchange *exchange;
+	uint64_t sent;   /* of the body */
+	uint64_t got;    /* of the file, all attempts together */
+	bool wants_rest; /* the request asked for what is missing */
+	char tag[256];   /* of the object that the file began with; "": not known */
+	char range[64];
+};
+
+void scar_exchange_header(struct scar_exchange *exchange, const char *name, const char *value)
+{
+	if (exchange->header_count < SCAR_EXCHANGE_HEADERS_MAX)
+		exchange->headers[exchange->header_count++] = (struct scar_http_header){name,
+											value};
+}
+
+void scar_exchange_clear(struct scar_exchange *exchange)
+{
+	scar_http_response_clear(&exchange->response);
+}
+
+int scar_exchange_append_path(struct scar_buf *url, const char *path, struct scar_err *err)
+{
+	if (scar_buf_append_char(url, '/', err) < 0)
+		return -1;
+	return scar_sigv4_encode(url, path, strlen(path), "/", err);
+}
+
+int scar_exchange_element(const struct scar_exchange *exchange, const char *name, char *text,
+			  size_t size)
+{
+	const char *body = exchange->response.body.data, *end;
+	char tag[64];
+
+	snprintf(tag, sizeof tag, "<%s>", name);
+	body = body ? strstr(body, tag) : NULL;
+	if (!body)
+		return 0;
+	body += strlen(tag);
+	snprintf(tag, sizeof tag, "</%s>", name);
+	end = strstr(body, tag);
+	if (!end || (size_t)(end - body) >= size)
+		return 0;
+	memcpy(text, body, (size_t)(end - body));
+	text[end - body] = '\0';
+	return 1;
+}
+
+/* ---- bodies ---- */
+
+static int read_piece(int fd, uint64_t offset, void *data, size_t size, size_t *ret_len,
+		      struct scar_err *err)
+{
+	ssize_t got;
+
+	do
+		got = pread(fd, data, size, (off_t)offset);
+	while (got < 0 && errno == EINTR);
+	if (got < 0)
+		return scar_err_errno(err, errno, "cannot read an output file");
+	if (got == 0)
+		return scar_err_set(err, SCAR_ERR_IO,
+				    "an output file became shorter while it was read");
+	*ret_len = (size_t)got;
+	return 0;
+}
+
+static int give_body(void *ctx, void *data, size_t size, size_t *ret_len, struct scar_err *err)
+{
+	struct attempt *attempt = ctx;
+	const struct scar_exchange *exchange = attempt->exchange;
+	uint64_t left = exchange->body_len - attempt->sent;
+
+	*ret_len = 0;
+	if (left == 0)
+		return 0;
+	if (read_piece(exchange->body_fd, exchange->body_offset + attempt->sent, data,
+		       left < size ? (size_t)left : size, ret_len, err) < 0)
+		return -1;
+	attempt->sent += *ret_len;
+	return 0;
+}
+
+int scar_exchange_hash(int fd, uint64_t offset, uint64_t len, struct scar_exchange_hash *ret_hash,
+		       struct scar_err *err)
+{
+	scar_hasher_auto struct scar_hasher *hasher = scar_hasher_create(SCAR_DIGEST_SHA256, err);
+	scar_free_auto char *piece = malloc(PIECE);
+	char hex[SCAR_DIGEST_TEXT_MAX];
+	scar_buf_auto struct scar_buf base64;
+	struct scar_digest digest;
+
+	scar_buf_init(&base64, sizeof ret_hash->base64 - 1);
+	if (!hasher)
+		return -1;
+	if (!piece)
+		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
+	while (len > 0) {
+		size_t got = 0;
+
+		if (read_piece(fd, offset, piece, len < PIECE ? (size_t)len : PIECE, &got, err) <
+			    0 ||
+		    scar_hasher_update(hasher, piece, got, err) < 0)
+			return -1;
+		offset += got;
+		len -= got;
+	}
+	if (scar_hasher_finish(hasher, &digest, err) < 0 ||
+	    scar_base64_encode(digest.bytes, 32, &base64, err) < 0)
+		return -1;
+	snprintf(ret_hash->hex, sizeof ret_hash->hex, "%s", scar_digest_hex(&digest, hex));
+	snprintf(ret_hash->base64, sizeof ret_hash->base64, "%s", base64.data);
+	return 0;
+}
+
+/* A server may send all again although only the rest was asked for. */
+static int begin_again(struct attempt *attempt, struct scar_err *err)
+{
+	attempt->wants_rest = false;
+	attempt->got = 0;
+	if (ftruncate(attempt->exchange->sink_fd, 0) < 0 ||
+	    lseek(attempt->exchange->sink_fd, 0, SEEK_SET) < 0)
+		return scar_err_errno(err, errno, "cannot empty an input file");
+	return 0;
+}
+
+static int take_body(void *ctx, const void *data, size_t len, struct scar_err *err)
+{
+	struct attempt *attempt = ctx;
+
+	if (attempt->wants_rest && attempt->exchange->response.status != 206 &&
+	    begin_again(attempt, err) < 0)
+		return -1;
+	if (scar_fs_write_all(attempt->exchange->sink_fd, data, len, "an input file", err) < 0)
+		return -1;
+	attempt->got += len;
+	return 0;
+}
+
+/* ---- answers ---- */
+
+static enum scar_err_kind kind_of(const struct scar_exchange *exchange, const char *code)
+{
+	int status = exchange->response.status;
+
+	/* S3 says 400 where a body took too long, and where a clock is wrong 403. */
+	if (status == 408 || strcmp(code, "RequestTimeout") == 0)
+		return SCAR_ERR_UNAVAILABLE;
+	if (status == 404 || status == 410)
+		return SCAR_ERR_NOT_FOUND;
+	if (status == 401 || status == 403)
+		return SCAR_ERR_AUTH;
+	if (status == 412)
+		return SCAR_ERR_INTEGRITY;
+	if (status == 429)
+		return SCAR_ERR_RATE_LIMIT;
+	if (status == 507)
+		return SCAR_ERR_NOSPACE;
+	return status >= 500 ? SCAR_ERR_UNAVAILABLE : SCAR_ERR_PROTOCOL;
+}
+
+static int judge(const struct scar_exchange *exchange, struct scar_err *err)
+{
+	int status = exchange->response.status;
+	char code[64] = "";
+
+	/* CompleteMultipartUpload may begin its answer with 200 before it knows how it ends. */
+	if (status >= 200 && status < 300 &&
+	    !(exchange->response.body.data && strstr(exchange->response.body.data, "<Error>")))
+		return 0;
+	scar_exchange_element(exchange, "Code", code, sizeof code);
+	if (status < 300)
+		return scar_err_set(err, SCAR_ERR_UNAVAILABLE, "the server failed: %s", code);
+	return scar_err_set(err, kind_of(exchange, code), "the server answers %d%s%s", status,
+			    *code ? " " : "", code);
+}
+
+/* What to go on with, if the transfer breaks: only the same object. */
+static void note_tag(struct attempt *attempt)
+{
+	if (scar_http_header_get(&attempt->exchange->response, "ETag", 0, attempt->tag,
+				 sizeof attempt->tag) != 1 ||
+	    strncmp(attempt->tag, "W/", 2) == 0)
+		attempt->tag[0] = '\0';
+}
+
+static int ask_for_rest(struct attempt *attempt, struct scar_exchange *once, struct scar_err *err)
+{
+	if (attempt->got == 0)
+		return 0;
+	if (!attempt->tag[0])
+		return begin_again(attempt, err);
+	attempt->wants_rest = true;
+	snprintf(attempt->range, sizeof attempt->range, "bytes=%llu-",
+		 (unsigned long long)attempt->got);
+	scar_exchange_header(once, "Range", attempt->range);
+	scar_exchange_header(once, "If-Match", attempt->tag);
+	return 0;
+}
+
+static int64_t time_left(const struct scar_exchange *exchange)
+{
+	return scar_clock_left_ms(exchange->transfer->deadline_ms);
+}
+
+static int perform_once(struct scar_exchange *exchange, struct attempt *attempt,
+			struct scar_err *err)
+{
+	scar_buf_auto struct scar_buf scratch;
+	struct scar_exchange fields = {.headers = {{0}}};
+	struct scar_http_header list[SCAR_EXCHANGE_HEADERS_MAX + 8];
+	struct scar_http_request request = {
+		.method = exchange->method,
+		.url = exchange->url,
+		.headers = list,
+		.body = exchange->body,
+		.body_len = exchange->body_len,
+		.body_source = exchange->has_body_fd ? give_body : NULL,
+		.body_ctx = attempt,
+		.sink = exchange->has_sink_fd ? take_body : NULL,
+		.sink_ctx = attempt,
+		.total_timeout_ms = exchange->transfer->deadline_ms ? time_left(exchange) : 0,
+		/* Whoever wrote http:// into the definition wants it. */
+		.allow_plain = true,
+		.cancel = exchange->transfer->cancel,
+	};
+
+	scar_buf_init(&scratch, SCAR_KIB(16));
+	if (exchange->transfer->deadline_ms && request.total_timeout_ms == 0)
+		return scar_err_set(err, SCAR_ERR_TIMEOUT, "there is no time left");
+	attempt->sent = 0;
+	attempt->wants_rest = false;
+	if (exchange->has_sink_fd && ask_for_rest(attempt, &fields, err) < 0)
+		return -1;
+	memcpy(list, exchange->headers, exchange->header_count * sizeof *list);
+	memcpy(list + exchange->header_count, fields.headers, fields.header_count * sizeof *list);
+	request.header_count = exchange->header_count + fields.header_count;
+	if (exchange->authorize && exchange->authorize(exchange, &request, &scratch, err) < 0)
+		return -1;
+	return scar_http_perform(exchange->transfer->http, &request, &exchange->response, err);
+}
+
+static bool may_pass(const struct scar_exchange *exchange, const struct scar_err *err)
+{
+	/* A 2xx whose body broke off is a network's failure; one of the file is not. */
+	return scar_err_info(err->kind)->transient && err->kind != SCAR_ERR_TIMEOUT &&
+	       !(exchange->transfer->cancel && *exchange->transfer->cancel);
+}
+
+int scar_exchange_perform(struct scar_exchange *exchange, struct scar_err *err)
+{
+	struct attempt attempt = {.exchange = exchange};
+	int64_t wait_ms = WAIT_MS;
+
+	scar_http_response_init(&exchange->response);
+	for (int tries = 0;; tries++) {
+		int failed = perform_once(exchange, &attempt, err);
+
+		if (exchange->has_sink_fd && attempt.got > 0 && !attempt.tag[0])
+			note_tag(&attempt);
+		if (!failed)
+			failed = judge(exchange, err);
+		if (!failed)
+			return 0;
+		if (tries == SCAR_LIMIT_RETRIES || !may_pass(exchange, err) ||
+		    time_left(exchange) <= wait_ms)
+			return scar_err_wrap(err, "%s: %s %s", exchange->transfer->account->name,
+					     exchange->method, exchange->what);
+		scar_clock_sleep_ms(wait_ms);
+		wait_ms *= 2;
+	}
+}

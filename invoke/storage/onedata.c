@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Onedata through CDMI (ISO/IEC 17826) of a Oneprovider, with its plain objects: https://HOST/cdmi/SPACE/PATH. */
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "invoke/storage/exchange.h"
+#include "runtime/base/err.h"
+#include "runtime/base/limits.h"
+
+#define AT(member) offsetof(struct scar_storage_account, member)
+
+static const struct scar_storage_key keys[] = {
+	{"oneprovider_host", AT(endpoint), true},
+	{"token", AT(token), true},
+	{"space", AT(space), true},
+	{NULL, 0, false},
+};
+
+static int check(struct scar_storage_account *account,
+		 const struct scar_storage_environment *environment, struct scar_err *err)
+{
+	char *url = NULL;
+
+	(void)environment;
+	if (strstr(account->endpoint, "://"))
+		return 0;
+	if (asprintf(&url, "https://%s", account->endpoint) < 0)
+		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
+	free(account->endpoint);
+	account->endpoint = url;
+	return 0;
+}
+
+static int authorize(const struct scar_exchange *exchange, struct scar_http_request *request,
+		     struct scar_buf *scratch, struct scar_err *err)
+{
+	struct scar_http_header *list = (struct scar_http_header *)request->headers;
+
+	(void)scratch;
+	(void)err;
+	list[request->header_count++] = (struct scar_http_header){
+		"X-Auth-Token", exchange->transfer->account->token};
+	return 0;
+}
+
+static int make_url(const struct scar_storage_transfer *transfer, const char *path,
+		    struct scar_buf *url, struct scar_err *err)
+{
+	const struct scar_storage_account *account = transfer->account;
+	const char *part = path;
+
+	while (part) {
+		size_t len = strcspn(part, "/");
+
+		if ((len == 1 && part[0] == '.') || (len == 2 && part[0] == '.' && part[1] == '.'))
+			return scar_err_set(err, SCAR_ERR_EVENT, "\"%.200s\" leads elsewhere",
+					    path);
+		part = part[len] ? part + len + 1 : NULL;
+	}
+	if (scar_buf_printf(url, err, "%s/cdmi", account->endpoint) < 0 ||
+	    scar_exchange_append_path(url, account->space, err) < 0)
+		return -1;
+	return scar_exchange_append_path(url, path + strspn(path, "/"), err);
+}
+
+static int fetch(const struct scar_storage_transfer *transfer,
+		 const struct scar_storage_object *object, int fd, struct scar_err *err)
+{
+	const char *space = transfer->account->space;
+	const char *path = object->key + strspn(object->key, "/");
+	scar_buf_auto struct scar_buf url;
+	scar_exchange_auto struct scar_exchange exchange = {
+		.transfer = transfer,
+		.what = object->key,
+		.method = "GET",
+		.authorize = authorize,
+		.has_sink_fd = true,
+		.sink_fd = fd,
+	};
+
+	/* OneTrigger's keys begin with the space. */
+	if (strncmp(path, space, strlen(space)) == 0 && path[strlen(space)] == '/')
+		path += strlen(space) + 1;
+	scar_buf_init(&url, SCAR_LIMIT_URL_BYTES);
+	if (make_url(transfer, path, &url, err) < 0)
+		return -1;
+	exchange.url = url.data;
+	return scar_exchange_perform(&exchange, err);
+}
+
+static int send_to(const struct scar_storage_transfer *transfer,
+		   const struct scar_storage_file *file, const char *url, struct scar_err *err)
+{
+	scar_exchange_auto struct scar_exchange exchange = {
+		.transfer = transfer,
+		.what = file->path,
+		.method = "PUT",
+		.url = url,
+		.authorize = authorize,
+		.has_body_fd = file->size_bytes > 0,
+		.body_fd = file->fd,
+		.body_len = file->size_bytes,
+	};
+
+	scar_exchange_header(&exchange, "Content-Type", file->content_type);
+	return scar_exchange_perform(&exchange, err);
+}
+
+static void remove_part(const struct scar_storage_transfer *transfer,
+			const struct scar_storage_file *file, const char *url)
+{
+	struct scar_storage_transfer last = *transfer;
+	struct scar_err ignored;
+	scar_exchange_auto struct scar_exchange exchange = {
+		.transfer = &last,
+		.what = file->path,
+		.method = "DELETE",
+		.url = url,
+		.authorize = authorize,
+	};
+
+	last.cancel = NULL;
+	(void)scar_exchange_perform(&exchange, &ignored);
+}
+
+static int deliver(const struct scar_storage_transfer *transfer,
+		   const struct scar_storage_file *file, struct scar_err *err)
+{
+	scar_buf_auto struct scar_buf url;
+
+	scar_buf_init(&url, SCAR_LIMIT_URL_BYTES);
+	if (make_url(transfer, file->path, &url, err) < 0)
+		return -1;
+	if (send_to(transfer, file, url.data, err) == 0)
+		return 0;
+	/* CDMI has no way to replace a file at once: better none than a part of one. */
+	remove_part(transfer, file, url.data);
+	return -1;
+}
+
+const struct scar_storage_ops scar_storage_onedata = {
+	.type = "onedata", .keys = keys, .check = check, .fetch = fetch, .deliver = deliver};

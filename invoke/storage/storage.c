@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "invoke/storage/storage.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+#include "invoke/storage/provider.h"
+#include "runtime/base/err.h"
+
+/* Files under way at a time. */
+#define WORKERS 4
+
+bool scar_storage_has_outputs(const struct scar_storage *storage)
+{
+	return storage->output_count > 0;
+}
+
+/* ---- what an output takes ---- */
+
+static bool begins(const char *text, const char *with)
+{
+	return strncmp(text, with, strlen(with)) == 0;
+}
+
+static bool ends(const char *text, const char *with)
+{
+	size_t len = strlen(text), with_len = strlen(with);
+
+	return len >= with_len && strcmp(text + len - with_len, with) == 0;
+}
+
+static bool any(char *const *list, bool (*has)(const char *text, const char *with),
+		const char *text)
+{
+	bool found = !*list;
+
+	for (; *list && !found; list++)
+		found = has(text, *list);
+	return found;
+}
+
+bool scar_storage_takes(const struct scar_storage_output *output, const char *path)
+{
+	return any(output->prefixes, begins, path) && any(output->suffixes, ends, path);
+}
+
+const char *scar_storage_content_type(const char *path)
+{
+	static const struct {
+		const char *suffix, *type;
+	} types[] = {
+		{".avi", "video/x-msvideo"},
+		{".bmp", "image/bmp"},
+		{".bz2", "application/x-bzip2"},
+		{".css", "text/css"},
+		{".csv", "text/csv"},
+		{".gif", "image/gif"},
+		{".gz", "application/gzip"},
+		{".htm", "text/html"},
+		{".html", "text/html"},
+		{".jpeg", "image/jpeg"},
+		{".jpg", "image/jpeg"},
+		{".js", "text/javascript"},
+		{".json", "application/json"},
+		{".log", "text/plain"},
+		{".md", "text/markdown"},
+		{".mp3", "audio/mpeg"},
+		{".mp4", "video/mp4"},
+		{".pdf", "application/pdf"},
+		{".png", "image/png"},
+		{".svg", "image/svg+xml"},
+		{".tar", "application/x-tar"},
+		{".tif", "image/tiff"},
+		{".tiff", "image/tiff"},
+		{".txt", "text/plain"},
+		{".wav", "audio/wav"},
+		{".webm", "video/webm"},
+		{".webp", "image/webp"},
+		{".xml", "application/xml"},
+		{".yaml", "application/yaml"},
+		{".yml", "application/yaml"},
+		{".zip", "application/zip"},
+		{".zst", "application/zstd"},
+	};
+	const char *suffix = strrchr(path, '.');
+
+	for (size_t i = 0; suffix && i < sizeof types / sizeof types[0]; i++) {
+		if (strcasecmp(suffix, types[i].suffix) == 0)
+			return types[i].type;
+	}
+	return "application/octet-stream";
+}
+
+/* ---- in ---- */
+
+static int fetch_to(const struct scar_storage *storage, const struct scar_storage_account *account,
+		    const struct scar_storage_object *object, int fd, int64_t deadline_ms,
+		    struct scar_err *err)
+{
+	const struct scar_http_options options = {.ca_bundle = storage->ca_bundle};
+	scar_http_auto struct scar_http *http = scar_http_create(&options, err);
+	const struct scar_storage_transfer transfer = {
+		.account = account, .http = http, .deadline_ms = deadline_ms};
+
+	return http ? account->ops->fetch(&transfer, object, fd, err) : -1;
+}
+
+int scar_storage_fetch(const struct scar_storage *storage, const struct scar_storage_object *object,
+		       int dir_fd, const char *name, int64_t deadline_ms, uint64_t *ret_bytes,
+		       struct scar_err *err)
+{
+	const struct scar_storage_account *account = NULL;
+	scar_fd_auto int fd = -1;
+	struct stat info;
+
+	if (scar_storage_choose(storage, object, &account, err) < 0)
+		return -1;
+	if (!*name || strchr(name, '/') || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return scar_err_set(err, SCAR_ERR_INTERNAL, "\"%.100s\" is no file name", name);
+	fd = openat(dir_fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return scar_err_errno(err, errno, "cannot make the input file %.200s", name);
+	if (fetch_to(storage, account, object, fd, deadline_ms, err) < 0) {
+		unlinkat(dir_fd, name, 0);
+		return scar_err_wrap(err, "cannot fetch the input");
+	}
+	if (fstat(fd, &info) < 0)
+		return scar_err_errno(err, errno, "cannot look at the input file");
+	*ret_bytes = (uint64_t)info.st_size;
+	return 0;
+}
+
+/* ---- out ---- */
+
+/* What the workers of one delivery share. */
+struct delivery {
+	const struct scar_storage *storage;
+	int dir_fd;
+	char *const *paths;
+	size_t path_count;
+	int64_t deadline_ms;
+	size_t next; /* under the mutex, as the rest; counts paths times outputs */
+	struct scar_storage_delivery done;
+	bool failed;
+	struct scar_err err;
+	volatile int cancel;
+	pthread_mutex_t mutex;
+};
+
+static int deliver_file(const struct delivery *delivery, struct scar_http *http,
+			const struct scar_storage_output *output, const char *path,
+			uint64_t *ret_bytes, struct scar_err *err)
+{
+	const struct scar_storage_transfer transfer = {.account = output->account,
+						       .http = http,
+						       .deadline_ms = delivery->deadline_ms,
+						       .cancel = &delivery->cancel};
+	struct scar_storage_file file = {.content_type = scar_storage_content_type(path)};
+	/* The program has ended; O_NONBLOCK only guards against what is no regular file after all. */
+	scar_fd_auto int fd = openat(delivery->dir_fd, path,
+				     O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	scar_free_auto char *to = NULL;
+	struct stat info;
+
+	if (fd < 0 || fstat(fd, &info) < 0)
+		return scar_err_errno(err, errno, "cannot open the output file %.200s", path);
+	if (!S_ISREG(info.st_mode))
+		return scar_err_set(err, SCAR_ERR_IO, "the output file %.200s is no file", path);
+	if (asprintf(&to, "%s/%s", output->path, path) < 0) {
+		to = NULL;
+		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory for a path");
+	}
+	file.fd = fd;
+	file.size_bytes = (uint64_t)info.st_size;
+	file.path = to;
+	*ret_bytes = file.size_bytes;
+	return output->account->ops->deliver(&transfer, &file, err);
+}
+
+/* The next pair of file and output, or false. */
+static bool take_next(struct delivery *delivery, const char **ret_path,
+		      const struct scar_storage_output **ret_output)
+{
+	size_t outputs = delivery->storage->output_count;
+	bool found = false;
+
+	pthread_mutex_lock(&delivery->mutex);
+	while (!found && !delivery->failed && delivery->next < delivery->path_count * outputs) {
+		size_t next = delivery->next++;
+
+		*ret_path = delivery->paths[next / outputs];
+		*ret_output = &delivery->storage->outputs[next % outputs];
+		found = scar_storage_takes(*ret_output, *ret_path);
+	}
+	pthread_mutex_unlock(&delivery->mutex);
+	return found;
+}
+
+static void note(struct delivery *delivery, int failed, uint64_t bytes, const struct scar_err *err)
+{
+	pthread_mutex_lock(&delivery->mutex);
+	if (failed) {
+		/* Those that are cancelled for it fail too, later. */
+		if (!delivery->failed)
+			delivery->err = *err;
+		delivery->failed = true;
+		delivery->cancel = 1;
+	} else {
+		delivery->done.files++;
+		delivery->done.bytes += bytes;
+	}
+	pthread_mutex_unlock(&delivery->mutex);
+}
+
+static void *work(void *ctx)
+{
+	struct delivery *delivery = ctx;
+	const struct scar_http_options options = {.ca_bundle = delivery->storage->ca_bundle};
+	const struct scar_storage_output *output = NULL;
+	const char *path = NULL;
+	struct scar_err err;
+	scar_http_auto struct scar_http *http = scar_http_create(&options, &err);
+
+	if (!http)
+		note(delivery, -1, 0, &err);
+	while (http && take_next(delivery, &path, &output)) {
+		uint64_t bytes = 0;
+		int failed = deliver_file(delivery, http, output, path, &bytes, &err);
+
+		note(delivery, failed, bytes, &err);
+	}
+	return NULL;
+}
+
+/* The caller's own thread is one of the workers, so that there is always one. */
+static void run_workers(struct delivery *delivery, size_t jobs)
+{
+	pthread_t threads[WORKERS - 1];
+	size_t count = 0;
+
+	while (count + 1 < jobs && count < WORKERS - 1 &&
+	       pthread_create(&threads[count], NULL, work, delivery) == 0)
+		count++;
+	work(delivery);
+	for (size_t i = 0; i < count; i++)
+		pthread_join(threads[i], NULL);
+}
+
+int scar_storage_deliver(const struct scar_storage *storage, int dir_fd, char *const *paths,
+			 int64_t deadline_ms, struct scar_storage_delivery *ret_delivery,
+			 struct scar_err *err)
+{
+	struct delivery delivery = {.storage = storage,
+				    .dir_fd = dir_fd,
+				    .paths = paths,
+				    .deadline_ms = deadline_ms,
+				    .mutex = PTHREAD_MUTEX_INITIALIZER};
+
+	while (paths[delivery.path_count])
+		delivery.path_count++;
+	if (delivery.path_count > 0 && storage->output_count > 0)
+		run_workers(&delivery, delivery.path_count * storage->output_count);
+	pthread_mutex_destroy(&delivery.mutex);
+	if (delivery.failed) {
+		*err = delivery.err;
+		return scar_err_wrap(err, "cannot deliver the output");
+	}
+	*ret_delivery = delivery.done;
+	return 0;
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * WebDAV (RFC 4918), with which dCache is reached too. A file is put under another name and moved when it is whole; folders that are missing are
+ * made on the way.
+ */
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "invoke/storage/exchange.h"
+#include "runtime/base/base64.h"
+#include "runtime/base/err.h"
+#include "runtime/base/limits.h"
+
+#define AT(member) offsetof(struct scar_storage_account, member)
+
+static const struct scar_storage_key keys[] = {
+	{"hostname", AT(endpoint), true},
+	{"login", AT(login), false},
+	{"password", AT(password), false},
+	{"token", AT(token), false},
+	{NULL, 0, false},
+};
+
+static int check(struct scar_storage_account *account,
+		 const struct scar_storage_environment *environment, struct scar_err *err)
+{
+	char *url = NULL;
+
+	(void)environment;
+	if (!account->login != !account->password)
+		return scar_err_set(err, SCAR_ERR_CONFIG, "login and password go together");
+	if (account->login && strchr(account->login, ':'))
+		return scar_err_set(err, SCAR_ERR_CONFIG, "login holds a colon");
+	if (account->login && account->token)
+		return scar_err_set(err, SCAR_ERR_CONFIG, "both token and login");
+	if (strstr(account->endpoint, "://"))
+		return 0;
+	if (asprintf(&url, "https://%s", account->endpoint) < 0)
+		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
+	free(account->endpoint);
+	account->endpoint = url;
+	return 0;
+}
+
+static int authorize(const struct scar_exchange *exchange, struct scar_http_request *request,
+		     struct scar_buf *scratch, struct scar_err *err)
+{
+	const struct scar_storage_account *account = exchange->transfer->account;
+	struct scar_http_header *list = (struct scar_http_header *)request->headers;
+	scar_buf_auto struct scar_buf pair;
+
+	if (!account->login && !account->token)
+		return 0;
+	scar_buf_init(&pair, SCAR_KIB(8));
+	if (account->token) {
+		if (scar_buf_printf(scratch, err, "Bearer %s", account->token) < 0)
+			return -1;
+	} else if (scar_buf_printf(&pair, err, "%s:%s", account->login, account->password) < 0 ||
+		   scar_buf_append_str(scratch, "Basic ", err) < 0 ||
+		   scar_base64_encode(pair.data, pair.len, scratch, err) < 0) {
+		return -1;
+	}
+	list[request->header_count++] = (struct scar_http_header){"Authorization", scratch->data};
+	return 0;
+}
+
+/* No part of a path that comes from outside may lead out of the folder: the server would resolve it. */
+static int append(struct scar_buf *url, const char *path, struct scar_err *err)
+{
+	const char *part = path;
+
+	while (part) {
+		size_t len = strcspn(part, "/");
+
+		if ((len == 1 && part[0] == '.') || (len == 2 && part[0] == '.' && part[1] == '.'))
+			return scar_err_set(err, SCAR_ERR_EVENT, "\"%.200s\" leads elsewhere",
+					    path);
+		part = part[len] ? part + len + 1 : NULL;
+	}
+	return scar_exchange_append_path(url, path + strspn(path, "/"), err);
+}
+
+static int make_url(const struct scar_storage_transfer *transfer, const char *path,
+		    const char *suffix, struct scar_buf *url, struct scar_err *err)
+{
+	if (scar_buf_append_str(url, transfer->account->endpoint, err) < 0 ||
+	    append(url, path, err) < 0)
+		return -1;
+	return scar_buf_append_str(url, suffix, err);
+}
+
+static int fetch(const struct scar_storage_transfer *transfer,
+		 const struct scar_storage_object *object, int fd, struct scar_err *err)
+{
+	scar_buf_auto struct scar_buf url;
+	scar_exchange_auto struct scar_exchange exchange = {
+		.transfer = transfer,
+		.what = object->key,
+		.method = "GET",
+		.authorize = authorize,
+		.has_sink_fd = true,
+		.sink_fd = fd,
+	};
+
+	scar_buf_init(&url, SCAR_LIMIT_URL_BYTES);
+	if (make_url(transfer, object->key, "", &url, err) < 0)
+		return -1;
+	exchange.url = url.data;
+	return scar_exchange_perform(&exchange, err);
+}
+
+/* A request without a body. @return -1 with the status, if there is one */
+static int simple(const struct scar_storage_transfer *transfer, const char *method, const char *url,
+		  const char *destination, const char *what, int *ret_status, struct scar_err *err)
+{
+	scar_exchange_auto struct scar_exchange exchange = {
+		.transfer = transfer,
+		.what = what,
+		.method = method,
+		.url = url,
+		.authorize = authorize,
+	};
+	int failed;
+
+	if (destination) {
+		scar_exchange_header(&exchange, "Destination", destination);
+		scar_exchange_header(&exchange, "Overwrite", "T");
+	}
+	failed = scar_exchange_perform(&exchange, err);
+	*ret_status = exchange.response.status;
+	return failed;
+}
+
+/* 405: it exists (RFC 4918, 9.3.1); some servers say 301 for it. */
+static int make_folders(const struct scar_storage_transfer *transfer, const char *path,
+			struct scar_err *err)
+{
+	scar_free_auto char *folder = strdup(path);
+	char *slash = folder;
+
+	if (!folder)
+		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
+	while ((slash = strchr(slash, '/'))) {
+		scar_buf_auto struct scar_buf url;
+		int status = 0;
+
+		*slash = '\0';
+		scar_buf_init(&url, SCAR_LIMIT_URL_BYTES);
+		if (make_url(transfer, folder, "/", &url, err) < 0)
+			return -1;
+		if (simple(transfer, "MKCOL", url.data, NULL, folder, &status, err) < 0 &&
+		    status != 405 && status != 301 && status != 409)
+			return -1;
+		*slash++ = '/';
+	}
+	return 0;
+}
+
+static int put(const struct scar_storage_transfer *transfer, const struct scar_storage_file *file,
+	       const char *url, struct scar_err *err)
+{
+	scar_exchange_auto struct scar_exchange exchange = {
+		.transfer = transfer,
+		.what = file->path,
+		.method = "PUT",
+		.url = url,
+		.authorize = authorize,
+		.has_body_fd = file->size_bytes > 0,
+		.body_fd = file->fd,
+		.body_len = file->size_bytes,
+	};
+
+	scar_exchange_header(&exchange, "Content-Type", file->content_type);
+	return scar_exchange_perform(&exchange, err);
+}
+
+static int deliver(const struct scar_storage_transfer *transfer,
+		   const struct scar_storage_file *file, struct scar_err *err)
+{
+	/* What was given up is removed even when the others were told to stop. */
+	struct scar_storage_transfer last = *transfer;
+	scar_buf_auto struct scar_buf url, part;
+	struct scar_err other;
+	int status = 0;
+
+	last.cancel = NULL;
+	scar_buf_init(&url, SCAR_LIMIT_URL_BYTES);
+	scar_buf_init(&part, SCAR_LIMIT_URL_BYTES);
+	if (make_url(transfer, file->path, "", &url, err) < 0 ||
+	    make_url(transfer, file->path, ".scar-part", &part, err) < 0 ||
+	    make_folders(transfer, file->path, err) < 0)
+		return -1;
+	if (put(transfer, file, part.data, err) == 0 &&
+	    simple(transfer, "MOVE", part.data, url.data, file->path, &status, err) == 0)
+		return 0;
+	(void)simple(&last, "DELETE", part.data, NULL, file->path, &status, &other);
+	return -1;
+}
+
+const struct scar_storage_ops scar_storage_webdav = {
+	.type = "webdav", .keys = keys, .check = check, .fetch = fetch, .deliver = deliver};

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files come from storage to a function in the jail, and its results go back: S3, WebDAV and Onedata, as SCAR's function definition says."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.lambda_local import LocalLambda
+from tests.support.storage_servers import ACCESS_KEY, LOGIN, PASSWORD, SECRET_KEY, TOKEN, Cdmi, S3, WebDav
+
+KEYS = {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[S3]:
+    with S3() as server:
+        server.client().create_bucket(Bucket="data", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+        yield server
+
+
+def function(image: str, script: str, definition: dict, **env: str) -> LocalLambda:
+    fdl = base64.b64encode(json.dumps(definition).encode()).decode()
+    settings = {"SCAR_SCRIPT": base64.b64encode(script.encode()).decode(), "FDL": fdl} | env
+    return LocalLambda(image, env=settings, tmp_size_mb=900)
+
+
+def s3_event(key: str, source: str = "aws:s3", bucket: str = "data") -> dict:
+    record = {"eventSource": source, "eventName": "ObjectCreated:Put", "eventTime": "2024-01-01T00:00:00.000Z"}
+    return {"Records": [record | {"s3": {"bucket": {"name": bucket, "arn": f"arn:aws:s3:::{bucket}"}, "object": {"key": key}}}]}
+
+
+def keys_of(client, prefix: str) -> list[str]:
+    return sorted(entry["Key"] for entry in client.list_objects_v2(Bucket="data", Prefix=prefix).get("Contents", []))
+
+
+def test_a_file_comes_from_s3_and_the_results_go_there(pushed, s3):
+    client = s3.client()
+    content = bytes(range(256)) * 999
+    client.put_object(Bucket="data", Key="in/a bü+c.bin", Body=content)
+    script = """
+        set -e
+        echo $INPUT_FILE_PATH; sha256sum <"$INPUT_FILE_PATH"
+        cd $TMP_OUTPUT_DIR; mkdir -p deep/er
+        cp "$INPUT_FILE_PATH" deep/er/copy.jpg; echo hi >note.txt; : >empty; echo no >other.dat; ln -s /etc/passwd link.txt
+    """
+    definition = {
+        "name": "f",
+        "output": [
+            {"storage_provider": "s3", "path": "data/out/"},
+            {"storage_provider": "minio.mine", "path": "/data/texts", "suffix": ["txt", "md"]},
+            {"storage_provider": "s3.default", "path": "data/deep", "prefix": ["deep/"], "suffix": "jpg"},
+        ],
+        "storage_providers": {"minio": {"mine": {"endpoint": s3.url, "access_key": ACCESS_KEY, "secret_key": SECRET_KEY, "region": "eu-west-1"}}},
+    }
+    with function(pushed("busybox"), script, definition, AWS_ENDPOINT_URL_S3=s3.url, **KEYS) as running:
+        answer = running.invoke(s3_event("in/a+b%C3%BC%2Bc.bin"))
+        assert not answer.function_error, answer.text + running.log()
+    path, digest = answer.text.splitlines()
+    assert path.startswith("/tmp/scar/input/") and path.endswith(".bin")
+    assert digest.split()[0] == hashlib.sha256(content).hexdigest()
+    assert keys_of(client, "out/") == ["out/deep/er/copy.jpg", "out/empty", "out/note.txt", "out/other.dat"]
+    assert keys_of(client, "texts/") == ["texts/note.txt"]
+    assert keys_of(client, "deep/") == ["deep/deep/er/copy.jpg"]
+    copy = client.get_object(Bucket="data", Key="out/deep/er/copy.jpg")
+    assert (copy["ContentType"], copy["Body"].read()) == ("image/jpeg", content)
+    assert client.get_object(Bucket="data", Key="out/empty")["Body"].read() == b""
+
+
+def test_large_files_go_in_parts(pushed, s3):
+    client = s3.client()
+    script = "head -c 100000000 /dev/zero | tr '\\000' 'x' >$TMP_OUTPUT_DIR/big.txt"
+    with function(pushed("busybox"), script, {"output": [{"path": "data/large"}]}, AWS_ENDPOINT_URL_S3=s3.url, **KEYS) as running:
+        answer = running.invoke({})
+        assert not answer.function_error, answer.text + running.log()
+    found = client.head_object(Bucket="data", Key="large/big.txt")
+    assert (found["ContentLength"], found["ContentType"]) == (100_000_000, "text/plain")
+    assert found["ETag"].strip('"').endswith("-3")
+    assert hashlib.sha256(client.get_object(Bucket="data", Key="large/big.txt")["Body"].read()).digest() == hashlib.sha256(b"x" * 100_000_000).digest()
+    assert "Uploads" not in client.list_multipart_uploads(Bucket="data")
+
+
+def test_a_program_that_fails_delivers_nothing(pushed, s3):
+    script = "echo half >$TMP_OUTPUT_DIR/half.txt; exit 3"
+    with function(pushed("busybox"), script, {"output": [{"path": "data/failed"}]}, AWS_ENDPOINT_URL_S3=s3.url, **KEYS) as running:
+        assert running.invoke({}).document()["exitCode"] == 3
+    assert keys_of(s3.client(), "failed/") == []
+
+
+def test_what_was_written_before_the_time_ran_out_is_kept(pushed, s3):
+    """SCAR's supervisor uploads on a time-out too, but answers 200: ours is an error, and no process goes on."""
+    script = "echo early >$TMP_OUTPUT_DIR/early.txt; sleep 60"
+    env = {"AWS_ENDPOINT_URL_S3": s3.url, "SCAR_TIMEOUT_THRESHOLD": "2000"} | KEYS
+    fdl = base64.b64encode(json.dumps({"output": [{"path": "data/late"}]}).encode()).decode()
+    settings = {"SCAR_SCRIPT": base64.b64encode(script.encode()).decode(), "FDL": fdl} | env
+    with LocalLambda(pushed("busybox"), env=settings, timeout_s=5) as running:
+        assert running.invoke({}).document()["errorType"] == "Function.Timeout"
+    assert keys_of(s3.client(), "late/") == ["late/early.txt"]
+
+
+@pytest.mark.parametrize(("event", "says"), [(s3_event("in/none"), "404"), (s3_event("x", bucket="no-such-bucket"), "404"), (s3_event("x", "minio:s3"), "minio")])
+def test_an_input_that_cannot_be_had_is_an_error_before_the_program_starts(pushed, s3, event, says):
+    with function(pushed("busybox"), "echo ran", {}, AWS_ENDPOINT_URL_S3=s3.url, **KEYS) as running:
+        document = running.invoke(event).document()
+    assert says in document["errorMessage"]
+    assert "stdout" not in document
+    assert SECRET_KEY not in json.dumps(document)
+
+
+def test_webdav_gives_and_takes_files_whole(pushed):
+    with WebDav() as server:
+        definition = {
+            "output": [{"storage_provider": "webdav.dav", "path": "results/of the/day"}],
+            "storage_providers": {"webdav": {"dav": {"hostname": server.url, "login": LOGIN, "password": PASSWORD}}},
+        }
+        script = "mkdir $TMP_OUTPUT_DIR/sub; tr a-z A-Z <$INPUT_FILE_PATH >$TMP_OUTPUT_DIR/sub/upper.txt; head -c 3000000 /dev/zero >$TMP_OUTPUT_DIR/zeros"
+        (server.root / "in put.txt").write_text("hello\n")
+        event = {"event": {"name": "in put.txt", "mask": ["IN_CREATE"]}, "subscription": "https://dcache.example/api/v1/events/channels/x/subscriptions/inotify/AACvM"}
+        with function(pushed("busybox"), script, definition) as running:
+            for _ in range(2):
+                answer = running.invoke(event)
+                assert not answer.function_error, answer.text + running.log() + server.log()
+        folder = server.root / "results/of the/day"
+        assert (folder / "sub/upper.txt").read_text() == "HELLO\n"
+        assert (folder / "zeros").stat().st_size == 3_000_000
+        assert sorted(path.name for path in folder.rglob("*") if path.is_file()) == ["upper.txt", "zeros"]
+        # Never under its own name before it was whole.
+        assert [line for line in server.log().splitlines() if '"PUT' in line and "scar-part" not in line] == []
+
+
+def test_onedata_gives_and_takes_files_and_broken_transfers_go_on(pushed):
+    with Cdmi() as server:
+        content = bytes(range(256)) * 4096
+        server.objects["my-space/files/in.bin"] = content
+        server.cut_after = 400_000
+        definition = {
+            "output": [{"storage_provider": "onedata.one", "path": "results"}],
+            "storage_providers": {"onedata": {"one": {"oneprovider_host": server.url, "token": TOKEN, "space": "my-space"}}},
+        }
+        record = {"objectKey": "in.bin", "objectId": "x", "eventTime": "2019-02-07T09:51:04.347823", "eventSource": "OneTrigger"}
+        event = {"Key": "/my-space/files/in.bin", "Records": [record]}
+        with function(pushed("busybox"), "cp $INPUT_FILE_PATH $TMP_OUTPUT_DIR/out.png", definition) as running:
+            answer = running.invoke(event)
+            assert not answer.function_error, answer.text + running.log()
+        assert server.objects["my-space/results/out.png"] == content
+        assert server.types["my-space/results/out.png"] == "image/png"
+        assert [line for line in server.requests if line.startswith("GET")] == [
+            "GET /cdmi/my-space/files/in.bin",
+            "GET /cdmi/my-space/files/in.bin bytes=400000-",
+            "GET /cdmi/my-space/files/in.bin bytes=800000-",
+        ]
+
+
+def test_a_wrong_definition_is_refused_with_its_line(pushed):
+    text = "name: f\noutput:\n- storage_provider: minio.none\n  path: a/b\n"
+    env = {"FDL": base64.b64encode(text.encode()).decode()}
+    with LocalLambda(pushed("busybox"), env=env) as running:
+        document = running.invoke({}).document()
+    assert document["errorType"] == "Runtime.InvalidConfiguration" or "Config" in document["errorType"], document
+    assert "FDL: line 3: storage_provider: names an account that storage_providers does not have" in document["errorMessage"]
+
+
+def test_the_definition_sets_what_no_variable_sets(pushed):
+    definition = {"container": {"environment": {"Variables": {"GREETING": "a=b=c", "NUMBER": 7}}}, "log_level": "WARNING"}
+    with function(pushed("busybox"), "echo $GREETING $NUMBER", definition) as running:
+        assert running.invoke({}).text == "a=b=c 7\n"
