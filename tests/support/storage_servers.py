@@ -75,6 +75,11 @@ class S3(Server):
 
 
 class WebDav(Server):
+    """`access` asks for LOGIN and PASSWORD."""
+
+    def __init__(self, access: bool = True) -> None:
+        self.access = access
+
     def command(self) -> list[str]:
         self.root = self.folder / "files"
         self.root.mkdir()
@@ -96,7 +101,7 @@ http {{
         listen 127.0.0.1:{self.port};
         client_max_body_size 0;
         client_body_temp_path {self.folder}/temp;
-        auth_basic "files";
+        auth_basic {'"files"' if self.access else "off"};
         auth_basic_user_file {self.folder}/passwords;
         location / {{
             root {self.root};
