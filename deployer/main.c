@@ -6,6 +6,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "deployer/doctor.h"
 #include "deployer/local.h"
 #include "runtime/base/version.h"
 
@@ -16,6 +17,7 @@ static const char help[] =
 	"\n"
 	"  local run IMAGE [ARGUMENT...]   run an image once, as Lambda would, on this machine\n"
 	"  local serve [IMAGE]             keep a function on this machine for AWS clients\n"
+	"  doctor                          tell what is possible on this machine, and why\n"
 	"  version                         print the version\n"
 	"\n"
 	"scar local run --help and scar local serve --help tell more.\n";
@@ -63,5 +65,7 @@ int main(int argc, char **argv)
 	}
 	if (strcmp(argv[1], "local") == 0)
 		return local(argv + 2);
+	if (strcmp(argv[1], "doctor") == 0)
+		return scar_doctor_command(argv + 2, environ);
 	return usage(argv[1]);
 }

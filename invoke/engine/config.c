@@ -19,9 +19,19 @@ bool scar_engine_is_refused(const char *name)
 	return false;
 }
 
+static bool is_set(const char *name, const char *value)
+{
+	const char *got = getenv(name);
+
+	return got && strcmp(got, value) == 0;
+}
+
 bool scar_engine_filter_is_refused(void)
 {
-	const char *filter = getenv("SCAR_PTRACE_FILTER");
+	return is_set("SCAR_PTRACE_FILTER", "0");
+}
 
-	return filter && strcmp(filter, "0") == 0;
+bool scar_engine_pivot_is_refused(void)
+{
+	return is_set("SCAR_NO_PIVOT_ROOT", "1");
 }

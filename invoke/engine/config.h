@@ -11,4 +11,7 @@ bool scar_engine_is_refused(const char *name);
 /** SCAR_PTRACE_FILTER=0: the ptrace engine stops at every system call, as where filters are refused. */
 bool scar_engine_filter_is_refused(void);
 
+/** SCAR_NO_PIVOT_ROOT=1: the native engine uses chroot(2), as where the root cannot be put aside. */
+bool scar_engine_pivot_is_refused(void);
+
 #endif

@@ -17,7 +17,12 @@ static const struct scar_engine_ops *const engines[] = {
 
 #define ENGINE_COUNT (sizeof(engines) / sizeof(engines[0]))
 
-static int probe(const struct scar_engine_ops *engine, struct scar_err *err)
+const struct scar_engine_ops *scar_engine_at(size_t index)
+{
+	return index < ENGINE_COUNT ? engines[index] : NULL;
+}
+
+int scar_engine_probe(const struct scar_engine_ops *engine, struct scar_err *err)
 {
 	if (scar_engine_is_refused(engine->name))
 		return scar_err_set(err, SCAR_ERR_ENGINE, "refused by SCAR_ENGINE_REFUSE");
@@ -32,7 +37,8 @@ static int choose_first(const struct scar_engine_ops **ret_ops, struct scar_err 
 	for (size_t i = 0; i < ENGINE_COUNT; i++) {
 		int n;
 
-		if (probe(engines[i], err) == 0) {
+		if (scar_engine_probe(engines[i], err) == 0 &&
+		    (!engines[i]->suits || engines[i]->suits(err) == 0)) {
 			*ret_ops = engines[i];
 			return 0;
 		}
@@ -51,7 +57,7 @@ int scar_engine_choose(const char *name, const struct scar_engine_ops **ret_ops,
 	for (size_t i = 0; i < ENGINE_COUNT; i++) {
 		if (strcmp(name, engines[i]->name) != 0)
 			continue;
-		if (probe(engines[i], err))
+		if (scar_engine_probe(engines[i], err))
 			return scar_err_wrap(err, "engine %s", name);
 		*ret_ops = engines[i];
 		return 0;

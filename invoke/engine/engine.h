@@ -78,6 +78,11 @@ struct scar_engine_ops {
 	/** Tries in a forked child whether the engine can work here. 0 or SCAR_ERR_ENGINE. */
 	int (*probe)(struct scar_err *err);
 	/**
+	 * Why "auto" shall not take it although it works: SCAR_ERR_ENGINE, or 0 if nothing speaks
+	 * against it. NULL: nothing ever does.
+	 */
+	int (*suits)(struct scar_err *err);
+	/**
 	 * Starts the program. What keeps it from running (missing, not executable, wrong
 	 * architecture, missing interpreter) is found before start returns: SCAR_ERR_EXEC,
 	 * errnum as execve(2) would give, path and reason in the text. SCAR_ERR_ENGINE is
@@ -87,9 +92,15 @@ struct scar_engine_ops {
 		     struct scar_err *err);
 };
 
+/** The engines in the order in which "auto" tries them; NULL past the last. */
+const struct scar_engine_ops *scar_engine_at(size_t index);
+
+/** The engine's own probe, unless SCAR_ENGINE_REFUSE makes it fail. */
+int scar_engine_probe(const struct scar_engine_ops *engine, struct scar_err *err);
+
 /**
- * The engine called `name`; "auto" or NULL probes native, then rewrite, then ptrace. An
- * engine asked for by name is probed too, so that a failure says why.
+ * The engine called `name`; "auto" or NULL is the first that works and suits of native, rewrite and
+ * ptrace. An engine asked for by name is probed too, so that a failure says why.
  */
 int scar_engine_choose(const char *name, const struct scar_engine_ops **ret_ops,
 		       struct scar_err *err);

@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "invoke/engine/config.h"
 #include "invoke/engine/engines.h"
 #include "invoke/engine/guest/path.h"
 #include "invoke/engine/prepare.h"
@@ -36,6 +37,7 @@ struct start {
 	size_t mount_count;
 	uid_t uid; /* ours, before the user namespace hides it */
 	gid_t gid;
+	bool may_pivot;
 };
 
 static int write_text(const char *path, const char *text)
@@ -71,12 +73,18 @@ static int bind_mount(const char *host, const char *target, bool read_only)
 			 : 0;
 }
 
-static int enter_root(const char *root)
+/*
+ * pivot_root(2), "pivot_root(".", ".")": the old root lies on top and is taken off. Where the root of
+ * the machine is no mount that can be put aside (an initramfs, or the rootfs itself), chroot(2) does:
+ * the mounts are private either way.
+ */
+static int enter_root(const char *root, bool may_pivot)
 {
-	/* pivot_root(2), "pivot_root(".", ".")": the old root lies on top and is taken off. */
-	if (chdir(root) || syscall(SYS_pivot_root, ".", ".") || umount2(".", MNT_DETACH))
+	if (chdir(root))
 		return -1;
-	return chdir("/");
+	if (may_pivot && syscall(SYS_pivot_root, ".", ".") == 0)
+		return umount2(".", MNT_DETACH) ? -1 : chdir("/");
+	return chroot(".") ? -1 : chdir("/");
 }
 
 static int take_identity(const struct scar_engine_spec *spec, uid_t uid)
@@ -121,7 +129,7 @@ static void in_child(const struct scar_engine_spec *spec, void *ctx)
 		if (bind_mount(m->host, m->target, m->read_only))
 			scar_spawn_fail(true, errno, m->target, "cannot bind");
 	}
-	if (enter_root(root))
+	if (enter_root(root, s->may_pivot))
 		scar_spawn_fail(true, errno, root, "cannot enter the root");
 	if (take_identity(spec, s->uid))
 		scar_spawn_fail(true, errno, root, "cannot take the identity");
@@ -173,6 +181,7 @@ static int start_with(struct start *s, const struct scar_engine_spec *spec,
 {
 	s->uid = geteuid();
 	s->gid = getegid();
+	s->may_pivot = !scar_engine_pivot_is_refused();
 	if (scar_prepare(&s->prepared, spec, err) || place_mounts(s, err) ||
 	    scar_prepare_undo(&s->prepared, err))
 		return -1;
@@ -198,12 +207,13 @@ static int start(const struct scar_engine_spec *spec, struct scar_process *ret_p
 	return ret;
 }
 
-/* In a child, since there is no way back out of a namespace. */
+/* As a start, up to the program. In a child, since there is no way back out of a namespace. */
 static void probe_in_child(uid_t uid, gid_t gid)
 {
 	bool works = enter_namespaces(uid, gid, 0, 0) == 0 &&
 		     mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
-		     bind_mount("/proc", "/proc", false) == 0;
+		     bind_mount("/proc", "/proc", false) == 0 &&
+		     enter_root("/proc", !scar_engine_pivot_is_refused()) == 0;
 
 	_exit(works ? 0 : errno & 0xff);
 }
@@ -228,5 +238,14 @@ static int probe(struct scar_err *err)
 			    WIFEXITED(status) ? strerror(WEXITSTATUS(status)) : "killed");
 }
 
+/* An image has more than one owner, and installers change owners; the rewrite engine lets them. */
+static int suits(struct scar_err *err)
+{
+	if (geteuid() == 0)
+		return 0;
+	return scar_err_set(err, SCAR_ERR_ENGINE,
+			    "works, but a user namespace made without root has one user only");
+}
+
 const struct scar_engine_ops scar_engine_native = {
-	.name = "native", .probe = probe, .start = start};
+	.name = "native", .probe = probe, .suits = suits, .start = start};

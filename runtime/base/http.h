@@ -82,6 +82,9 @@ struct scar_http_response {
 struct scar_http *scar_http_create(const struct scar_http_options *options, struct scar_err *err);
 void scar_http_free(struct scar_http *http);
 
+/** The CA bundle that a client would use, to be freed; NULL if there is none. */
+char *scar_http_find_ca_bundle(const char *wanted);
+
 void scar_http_response_init(struct scar_http_response *resp);
 void scar_http_response_clear(struct scar_http_response *resp);
 /**

@@ -38,8 +38,6 @@ struct scar_http_transfer {
 
 /** Checks the URL and headers and sets every option of the easy handle. */
 int scar_http_setup(struct scar_http_transfer *transfer);
-/** The CA bundle to use, to be freed; NULL if there is none. */
-char *scar_http_find_ca_bundle(const char *wanted);
 /** Has the machine no way to a public IPv6 address? */
 bool scar_http_lacks_ipv6(void);
 

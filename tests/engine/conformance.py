@@ -3,7 +3,7 @@
 """Runs the conformance cases natively and through an engine, and compares case by case.
 
 The native run, in a real chroot as root, is the truth. A case passes when the engine's output is the same
-line for line; --verbose shows every difference, also of known gaps. Settings are named <engine>[+trap|+nofilter][+jail|+jail414], e.g. "rewrite+jail".
+line for line; --verbose shows every difference, also of known gaps. Settings are named <engine>[+trap|+nofilter|+nopivot][+jail|+jail414], e.g. "rewrite+jail".
 The last line is "N passed, N failed, N skipped".
 """
 
@@ -160,6 +160,8 @@ def run_engine(setting: str, rootfs: Path, state: Path, program: str, wanted: li
         env["SCAR_REWRITE_TACTIC"] = "trap"
     if "nofilter" in extras:
         env["SCAR_PTRACE_FILTER"] = "0"
+    if "nopivot" in extras:
+        env["SCAR_NO_PIVOT_ROOT"] = "1"
     command = [str(ROOT / "build/engine-run"), engine, str(rootfs), str(state), program, *wanted]
     if "jail" in extras:
         command = [str(ROOT / "build/engine-jail"), *command]
@@ -232,7 +234,7 @@ def main() -> int:
                 make_rootfs(native_root, programs)
                 native = split("".join(run_native(native_root, program, [c]) for c in options.case) or run_native(native_root, program, []))
                 for setting in options.settings:
-                    root, state = work / f"{setting}-{libc}", work / f"state-{setting}-{libc}"
+                    root, state = work / f"engine-{setting}-{libc}", work / f"state-{setting}-{libc}"
                     make_rootfs(root, programs)
                     state.mkdir(mode=0o700)
                     output = "".join(run_engine(setting, root, state, program, [c]) for c in options.case) or run_engine(

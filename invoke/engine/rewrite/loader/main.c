@@ -259,10 +259,9 @@ static void set_auxv(struct start *s, const struct loaded *program, const struct
 	}
 }
 
-/* The name in ps and /proc/self/comm; Lambda refuses the prctl but not the file. */
-static void set_name(void)
+/* The name in ps and /proc/self/comm, that of a link or script; Lambda refuses the prctl but not the file. */
+static void set_name(const char *name)
 {
-	const char *name = scar_loader.exe;
 	char comm[16] = "";
 
 	for (const char *at = name; *at; at++)
@@ -403,7 +402,7 @@ struct scar_entry scar_loader_main(uint64_t *stack)
 	if (program.interpreter[0])
 		load(program.interpreter, &linker);
 	set_auxv(&s, &program, program.interpreter[0] ? &linker : NULL);
-	set_name();
+	set_name(s.execfn);
 	if (s.close_fd >= 0)
 		scar_sys(__NR_close, s.close_fd);
 	scar_signal_start();
