@@ -49,8 +49,8 @@ static const struct narrow narrows[] = {
 	{__NR_mmap, IF_MASKED, 3, MAP_FIXED, MAP_FIXED},
 	{__NR_munmap, IF_MASKED, 0, LOADER_MASK, LOADER_VALUE},
 	{__NR_mremap, IF_MASKED, 0, LOADER_MASK, LOADER_VALUE},
-	{__NR_mprotect, NEVER, 0, 0, 0},
-	{__NR_pkey_mprotect, NEVER, 0, 0, 0},
+	{__NR_mprotect, IF_MASKED, 0, LOADER_MASK, LOADER_VALUE},
+	{__NR_pkey_mprotect, IF_MASKED, 0, LOADER_MASK, LOADER_VALUE},
 	/* The signals that the loader looks at first (loader/signal.h). */
 	{__NR_rt_sigaction, IF_MASKED, 0, 0xffffffff, SIGSEGV},
 	{__NR_rt_sigaction, IF_MASKED, 0, 0xffffffff, SIGBUS},
@@ -59,6 +59,13 @@ static const struct narrow narrows[] = {
 	{__NR_rt_sigsuspend, NEVER, 0, 0, 0},
 	{__NR_clone, IF_MASKED, 0, CLONE_VM, CLONE_VM},
 	{__NR_clone, IF_MASKED, 0, CLONE_UNTRACED, CLONE_UNTRACED},
+	{__NR_clone, IF_MASKED, 0, CLONE_NEWNS, CLONE_NEWNS},
+	{__NR_clone, IF_MASKED, 0, CLONE_NEWCGROUP, CLONE_NEWCGROUP},
+	{__NR_clone, IF_MASKED, 0, CLONE_NEWUTS, CLONE_NEWUTS},
+	{__NR_clone, IF_MASKED, 0, CLONE_NEWIPC, CLONE_NEWIPC},
+	{__NR_clone, IF_MASKED, 0, CLONE_NEWUSER, CLONE_NEWUSER},
+	{__NR_clone, IF_MASKED, 0, CLONE_NEWPID, CLONE_NEWPID},
+	{__NR_clone, IF_MASKED, 0, CLONE_NEWNET, CLONE_NEWNET},
 	{__NR_sendto, IF_SET, 4, 0, 0},
 	{__NR_recvfrom, IF_SET, 4, 0, 0},
 	{__NR_accept, IF_SET, 1, 0, 0},
@@ -169,7 +176,8 @@ static void put_prelude(const struct scar_launch_addresses *a, struct sock_filte
 
 static int make_context(scmp_filter_ctx ctx, struct scar_err *err)
 {
-	int ret = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS));
+	int ret = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH,
+				   SCMP_ACT_TRACE(SCAR_TRACE_FOREIGN));
 
 	/* A tree of numbers rather than a list: a matter of speed, which old versions lack. */
 	(void)seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);

@@ -23,12 +23,15 @@ struct scar_trace_filter {
 	unsigned short len;
 };
 
+/** What the kernel tells the tracer of a call by another architecture's entry (PTRACE_GETEVENTMSG). */
+#define SCAR_TRACE_FOREIGN 1
+
 /** True if the loader must answer this call of a guest. */
 bool scar_trace_wants(long nr, const uint64_t args[6]);
 
 /**
- * The filter: the loader's own calls run, those of the guest that it must answer stop, those that
- * are refused fail at once, and so do numbers beyond the table and other architectures' entries.
+ * The filter: the loader's own calls run, those of the guest that it must answer stop, and those by
+ * other architectures' entries; those that are refused fail at once, and numbers beyond the table.
  */
 int scar_trace_filter_create(const struct scar_launch_addresses *addresses,
 			     struct scar_trace_filter *ret_filter, struct scar_err *err);

@@ -7,6 +7,7 @@
 #define SCAR_INVOKE_ENGINE_PTRACE_REGS_H
 
 #include <elf.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 #include <sys/user.h>
@@ -34,6 +35,10 @@ uint64_t scar_trace_sp(const struct scar_trace_regs *regs);
 /** The call's number and arguments. */
 long scar_trace_call(const struct scar_trace_regs *regs, uint64_t ret_args[6]);
 
+/** True if the thread is behind an instruction that makes this architecture's own system calls. */
+bool scar_trace_is_native(pid_t thread, const struct scar_trace_regs *regs);
+/** Gives the call another number, for the loader. */
+void scar_trace_renumber(struct scar_trace_regs *regs, long nr);
 /** The call shall not run; the thread goes on at `enter` of the loader, which finds the call. */
 void scar_trace_divert(struct scar_trace_regs *regs, uint64_t enter);
 /** The call that runs now is the frame's, made by the guest itself. */

@@ -19,6 +19,7 @@
 #include "invoke/engine/guest/sys.h"
 #include "invoke/engine/ptrace/filter.h"
 #include "invoke/engine/ptrace/regs.h"
+#include "invoke/engine/rewrite/site.h"
 
 /* Above the number of any process (PID_MAX_LIMIT of linux/threads.h). */
 #define PIDS_MAX (4u * 1024 * 1024)
@@ -100,26 +101,46 @@ static bool read_frame(pid_t thread, uint64_t addr, struct scar_trace_frame *ret
 	return true;
 }
 
+/* A call by another architecture's entry: its number means something else. */
+static bool is_foreign(const struct tracer *t, pid_t thread, const struct scar_trace_regs *regs)
+{
+	unsigned long told = 0;
+
+	if (!t->filtered)
+		return !scar_trace_is_native(thread, regs);
+	return ptrace(PTRACE_GETEVENTMSG, thread, 0, &told) == 0 && told == SCAR_TRACE_FOREIGN;
+}
+
+/* Points the guest's call to the loader, if that must answer it. */
+static bool divert(const struct tracer *t, pid_t thread, struct scar_trace_regs *regs)
+{
+	uint64_t args[6];
+	const long nr = scar_trace_call(regs, args);
+
+	if (is_foreign(t, thread, regs))
+		scar_trace_renumber(regs, SCAR_SITE_NR_FOREIGN);
+	else if (!scar_trace_wants(nr, args))
+		return false;
+	scar_trace_divert(regs, t->at.enter);
+	return true;
+}
+
 /* A thread is about to make a system call. */
 static void on_call(const struct tracer *t, pid_t thread)
 {
 	struct scar_trace_regs regs;
 	struct scar_trace_frame frame = {0};
-	uint64_t args[6], pc;
-	long nr;
+	uint64_t pc;
 
 	if (!t->resident || scar_trace_regs_read(thread, &regs))
 		return;
 	pc = scar_trace_pc(&regs);
-	nr = scar_trace_call(&regs, args);
 	if (pc == t->at.pass) {
 		if (!read_frame(thread, scar_trace_sp(&regs), &frame))
 			return;
 		scar_trace_return(&regs, &frame);
-	} else if ((pc >= t->at.low && pc < t->at.high) || !scar_trace_wants(nr, args)) {
+	} else if ((pc >= t->at.low && pc < t->at.high) || !divert(t, thread, &regs)) {
 		return;
-	} else {
-		scar_trace_divert(&regs, t->at.enter);
 	}
 	(void)scar_trace_regs_write(thread, &regs);
 }

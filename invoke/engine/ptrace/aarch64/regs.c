@@ -50,6 +50,18 @@ long scar_trace_call(const struct scar_trace_regs *regs, uint64_t ret_args[6])
 	return (long)regs->raw.regs[CALL_REGISTER];
 }
 
+bool scar_trace_is_native(pid_t thread, const struct scar_trace_regs *regs)
+{
+	(void)thread;
+	(void)regs; /* 32-bit programs are programs of their own there */
+	return true;
+}
+
+void scar_trace_renumber(struct scar_trace_regs *regs, long nr)
+{
+	regs->raw.regs[CALL_REGISTER] = (uint64_t)nr;
+}
+
 void scar_trace_divert(struct scar_trace_regs *regs, uint64_t enter)
 {
 	regs->raw.regs[CALL_REGISTER] = ~0ull;

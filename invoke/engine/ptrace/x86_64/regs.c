@@ -40,6 +40,20 @@ long scar_trace_call(const struct scar_trace_regs *regs, uint64_t ret_args[6])
 	return (long)r->orig_rax;
 }
 
+bool scar_trace_is_native(pid_t thread, const struct scar_trace_regs *regs)
+{
+	long code;
+
+	errno = 0;
+	code = ptrace(PTRACE_PEEKTEXT, thread, regs->raw.rip - 2, NULL);
+	return errno == 0 && (code & 0xffff) == 0x050f;
+}
+
+void scar_trace_renumber(struct scar_trace_regs *regs, long nr)
+{
+	regs->raw.orig_rax = (uint64_t)nr;
+}
+
 void scar_trace_divert(struct scar_trace_regs *regs, uint64_t enter)
 {
 	struct user_regs_struct *r = &regs->raw;
