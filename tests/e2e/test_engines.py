@@ -125,6 +125,16 @@ def test_nobody_remains_when_the_tracer_is_killed(guest):
         started.wait(timeout=20)
 
 
+@needs_root
+def test_a_time_out_ends_all_that_is_traced(pushed):
+    marker = str(87400 + os.getpid() % 1000)
+    script = f"(setsid sleep {marker} &) ; sleep {marker}"
+    command = [SCAR, "local", "run", "--no-jail", "--engine", "ptrace", "--timeout", "3", pushed("busybox"), "sh", "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 124, done.stderr
+    wait_until(lambda: not sleepers(marker))
+
+
 # ---- scar doctor ----
 
 
