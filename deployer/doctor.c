@@ -325,7 +325,7 @@ int scar_doctor_command(char **args, char **environment)
 {
 	bool json = false;
 
-	for (; *args; args++) {
+	while (*args) {
 		const char *format = args[0][0] == '-' ? args[1] : NULL;
 
 		if (strcmp(*args, "--help") == 0 || strcmp(*args, "-h") == 0)
@@ -336,7 +336,7 @@ int scar_doctor_command(char **args, char **environment)
 			return EX_USAGE;
 		}
 		json = strcmp(format, "json") == 0;
-		args++;
+		args += 2;
 	}
 	return examine(json, environment);
 }
