@@ -43,7 +43,12 @@ EXPECTED = Path(__file__).parent / "expected"
 def read_gaps() -> dict[str, str]:
     """Lines "[LIBC|SETTING:]CASE reason"."""
     lines = (line.strip() for line in GAPS.read_text().splitlines())
-    return dict(line.split(None, 1) for line in lines if line and not line.startswith("#"))
+    return dict(line.removeprefix("~").split(None, 1) for line in lines if line and not line.startswith("#"))
+
+
+def unsteady_gaps() -> set[str]:
+    """Those with "~" in front: the case passes at times."""
+    return {line.split()[0].removeprefix("~") for line in GAPS.read_text().splitlines() if line.startswith("~")}
 
 
 def build(work: Path) -> dict[str, Path]:
@@ -250,7 +255,7 @@ def main() -> int:
                 fcntl.flock(alone, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 CANARY.unlink(missing_ok=True)
             alone.close()
-    for gap in (gap for gap, is_open in still_open.items() if not is_open):
+    for gap in (gap for gap, is_open in still_open.items() if not is_open and gap not in unsteady_gaps()):
         total["failed"] += 1
         print(f"FAIL {gap} passes now in every setting: take it out of {GAPS.name}")
     print("{gaps} known gaps (tests/engine/known_gaps.txt)".format(**total))
