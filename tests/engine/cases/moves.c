@@ -157,6 +157,34 @@ static void working_directory(void)
 	look("in a removed directory", "w/f");
 }
 
+/* Nothing but rmdir changes here: what was found through the directory holds no longer. */
+static void directories_removed(void)
+{
+	mkdir(at("left"), 0777);
+	mkdir(at("left/sub"), 0777);
+	put_file(at("left/f"), "beside it");
+	look("up from a directory", at("left/sub/../f"));
+	see_ok("rmdir", rmdir(at("left/sub")));
+	look("up from none", at("left/sub/../f"));
+	put_file(at("left/sub"), "a file");
+	look("up from a file", at("left/sub/../f"));
+
+	make("cwd", "-");
+	mkdir(at("cwd/w"), 0777);
+	see_ok("chdir", chdir(at("cwd")));
+	look("no file yet", "w/f");
+	look("in it", "./f");
+	see_ok("unlink", unlink(at("cwd/f")));
+	see_ok("rmdir", rmdir(at("cwd/w")));
+	see_ok("rmdir where we are", rmdir(at("cwd")));
+	make("cwd", "an impostor");
+	make("cwd/w", "an impostor");
+	look("not the impostor's", "w/f");
+	look("nor in it", "./f");
+	see_ok("mkdir where nothing is", mkdir("./new", 0777));
+	see_ok("chdir", chdir(base));
+}
+
 static void *moves_names(void *arg)
 {
 	(void)arg;
@@ -203,6 +231,7 @@ int conform_moves(void)
 	links_and_directories();
 	by_another_process();
 	at_the_same_time();
+	directories_removed();
 	working_directory();
 	return 0;
 }
