@@ -173,18 +173,21 @@ def measure(all_engines: list[Engine], works: list[str], rounds: int) -> list[di
     """Engines take turns within each round."""
     rows = []
     for work in works:
-        times: dict[str, list[float]] = {engine.name: [] for engine in all_engines}
+        times: dict[str, dict[int, float]] = {engine.name: {} for engine in all_engines}
         able = [engine for engine in all_engines if engine.seconds(WORKS[work][1]) is not None]
         for number in range(rounds):
-            for engine in able[number % len(able) :] + able[: number % len(able)]:
+            for engine in able[number % len(able) :] + able[: number % len(able)] if able else []:
                 seconds = engine.seconds(WORKS[work][1])
                 if seconds is not None:
-                    times[engine.name].append(seconds)
-        native = times.get("native", [])
+                    times[engine.name][number] = seconds
+        native = times.get("native", {})
         for name, found in times.items():
-            if found:
-                ratio = statistics.median(mine / theirs for mine, theirs in zip(found, native)) if native else None
-                rows.append({"work": work, "engine": name, "median_s": statistics.median(found), "ratio": ratio and round(ratio, 3), "runs": len(found)})
+            if not found:
+                continue
+            # Only of one round: what ran minutes apart cannot be compared.
+            pairs = [seconds / native[number] for number, seconds in found.items() if number in native]
+            ratio = round(statistics.median(pairs), 3) if pairs else None
+            rows.append({"work": work, "engine": name, "median_s": statistics.median(found.values()), "ratio": ratio, "runs": len(found)})
         print_row(work, [row for row in rows if row["work"] == work])
     return rows
 
