@@ -48,6 +48,46 @@ int scar_exchange_append_path(struct scar_buf *url, const char *path, struct sca
 	return scar_sigv4_encode(url, path, strlen(path), "/", err);
 }
 
+int scar_exchange_append_below(struct scar_buf *url, const char *path, struct scar_err *err)
+{
+	const char *part = path;
+
+	while (part) {
+		size_t len = strcspn(part, "/");
+
+		if ((len == 1 && part[0] == '.') || (len == 2 && part[0] == '.' && part[1] == '.'))
+			return scar_err_set(err, SCAR_ERR_EVENT, "\"%.200s\" leads elsewhere",
+					    path);
+		part = part[len] ? part + len + 1 : NULL;
+	}
+	return scar_exchange_append_path(url, path + strspn(path, "/"), err);
+}
+
+int scar_exchange_complete_endpoint(struct scar_storage_account *account, struct scar_err *err)
+{
+	char *url = NULL;
+
+	if (strstr(account->endpoint, "://"))
+		return 0;
+	if (asprintf(&url, "https://%s", account->endpoint) < 0)
+		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
+	free(account->endpoint);
+	account->endpoint = url;
+	return 0;
+}
+
+int scar_exchange_put(struct scar_exchange *exchange, const struct scar_storage_file *file,
+		      struct scar_err *err)
+{
+	exchange->what = file->path;
+	exchange->method = "PUT";
+	exchange->has_body_fd = file->size_bytes > 0;
+	exchange->body_fd = file->fd;
+	exchange->body_len = file->size_bytes;
+	scar_exchange_header(exchange, "Content-Type", file->content_type);
+	return scar_exchange_perform(exchange, err);
+}
+
 int scar_exchange_element(const struct scar_exchange *exchange, const char *name, char *text,
 			  size_t size)
 {

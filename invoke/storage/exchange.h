@@ -58,6 +58,13 @@ int scar_exchange_hash(int fd, uint64_t offset, uint64_t len, struct scar_exchan
 		       struct scar_err *err);
 /** Appends "/" and the path, each part encoded. */
 int scar_exchange_append_path(struct scar_buf *url, const char *path, struct scar_err *err);
+/** Likewise for a path from outside and a server that resolves "." and "..": one that holds either is SCAR_ERR_EVENT. */
+int scar_exchange_append_below(struct scar_buf *url, const char *path, struct scar_err *err);
+/** An account's endpoint that is only a host becomes an https URL. */
+int scar_exchange_complete_endpoint(struct scar_storage_account *account, struct scar_err *err);
+/** Makes the exchange, whose other members are set, a PUT of the whole file, and performs it. */
+int scar_exchange_put(struct scar_exchange *exchange, const struct scar_storage_file *file,
+		      struct scar_err *err);
 
 #define scar_exchange_auto scar_auto(scar_exchange_clear)
 

@@ -20,16 +20,8 @@ static const struct scar_storage_key keys[] = {
 static int check(struct scar_storage_account *account,
 		 const struct scar_storage_environment *environment, struct scar_err *err)
 {
-	char *url = NULL;
-
 	(void)environment;
-	if (strstr(account->endpoint, "://"))
-		return 0;
-	if (asprintf(&url, "https://%s", account->endpoint) < 0)
-		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
-	free(account->endpoint);
-	account->endpoint = url;
-	return 0;
+	return scar_exchange_complete_endpoint(account, err);
 }
 
 static int authorize(const struct scar_exchange *exchange, struct scar_http_request *request,
@@ -48,20 +40,11 @@ static int make_url(const struct scar_storage_transfer *transfer, const char *pa
 		    struct scar_buf *url, struct scar_err *err)
 {
 	const struct scar_storage_account *account = transfer->account;
-	const char *part = path;
 
-	while (part) {
-		size_t len = strcspn(part, "/");
-
-		if ((len == 1 && part[0] == '.') || (len == 2 && part[0] == '.' && part[1] == '.'))
-			return scar_err_set(err, SCAR_ERR_EVENT, "\"%.200s\" leads elsewhere",
-					    path);
-		part = part[len] ? part + len + 1 : NULL;
-	}
 	if (scar_buf_printf(url, err, "%s/cdmi", account->endpoint) < 0 ||
 	    scar_exchange_append_path(url, account->space, err) < 0)
 		return -1;
-	return scar_exchange_append_path(url, path + strspn(path, "/"), err);
+	return scar_exchange_append_below(url, path, err);
 }
 
 static int fetch(const struct scar_storage_transfer *transfer,
@@ -89,22 +72,13 @@ static int fetch(const struct scar_storage_transfer *transfer,
 	return scar_exchange_perform(&exchange, err);
 }
 
-static int send_to(const struct scar_storage_transfer *transfer,
-		   const struct scar_storage_file *file, const char *url, struct scar_err *err)
+static int put(const struct scar_storage_transfer *transfer, const struct scar_storage_file *file,
+	       const char *url, struct scar_err *err)
 {
 	scar_exchange_auto struct scar_exchange exchange = {
-		.transfer = transfer,
-		.what = file->path,
-		.method = "PUT",
-		.url = url,
-		.authorize = authorize,
-		.has_body_fd = file->size_bytes > 0,
-		.body_fd = file->fd,
-		.body_len = file->size_bytes,
-	};
+		.transfer = transfer, .url = url, .authorize = authorize};
 
-	scar_exchange_header(&exchange, "Content-Type", file->content_type);
-	return scar_exchange_perform(&exchange, err);
+	return scar_exchange_put(&exchange, file, err);
 }
 
 static void remove_part(const struct scar_storage_transfer *transfer,
@@ -132,7 +106,7 @@ static int deliver(const struct scar_storage_transfer *transfer,
 	scar_buf_init(&url, SCAR_LIMIT_URL_BYTES);
 	if (make_url(transfer, file->path, &url, err) < 0)
 		return -1;
-	if (send_to(transfer, file, url.data, err) == 0)
+	if (put(transfer, file, url.data, err) == 0)
 		return 0;
 	/* CDMI has no way to replace a file at once: better none than a part of one. */
 	remove_part(transfer, file, url.data);

@@ -198,22 +198,12 @@ static int put_whole(const struct scar_storage_transfer *transfer,
 {
 	struct scar_exchange_hash hash;
 	scar_exchange_auto struct scar_exchange exchange = {
-		.transfer = transfer,
-		.what = file->path,
-		.method = "PUT",
-		.url = url,
-		.authorize = sign,
-		.payload = hash.hex,
-		.has_body_fd = file->size_bytes > 0,
-		.body_fd = file->fd,
-		.body_len = file->size_bytes,
-	};
+		.transfer = transfer, .url = url, .authorize = sign, .payload = hash.hex};
 
-	scar_exchange_header(&exchange, "Content-Type", file->content_type);
 	if (scar_exchange_hash(file->fd, 0, file->size_bytes, &hash, err) < 0)
 		return -1;
 	scar_exchange_header(&exchange, CHECKSUM, hash.base64);
-	return scar_exchange_perform(&exchange, err);
+	return scar_exchange_put(&exchange, file, err);
 }
 
 /* ---- in parts ---- */

@@ -25,8 +25,6 @@ static const struct scar_storage_key keys[] = {
 static int check(struct scar_storage_account *account,
 		 const struct scar_storage_environment *environment, struct scar_err *err)
 {
-	char *url = NULL;
-
 	(void)environment;
 	if (!account->login != !account->password)
 		return scar_err_set(err, SCAR_ERR_CONFIG, "login and password go together");
@@ -34,13 +32,7 @@ static int check(struct scar_storage_account *account,
 		return scar_err_set(err, SCAR_ERR_CONFIG, "login holds a colon");
 	if (account->login && account->token)
 		return scar_err_set(err, SCAR_ERR_CONFIG, "both token and login");
-	if (strstr(account->endpoint, "://"))
-		return 0;
-	if (asprintf(&url, "https://%s", account->endpoint) < 0)
-		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
-	free(account->endpoint);
-	account->endpoint = url;
-	return 0;
+	return scar_exchange_complete_endpoint(account, err);
 }
 
 static int authorize(const struct scar_exchange *exchange, struct scar_http_request *request,
@@ -65,27 +57,11 @@ static int authorize(const struct scar_exchange *exchange, struct scar_http_requ
 	return 0;
 }
 
-/* No part of a path that comes from outside may lead out of the folder: the server would resolve it. */
-static int append(struct scar_buf *url, const char *path, struct scar_err *err)
-{
-	const char *part = path;
-
-	while (part) {
-		size_t len = strcspn(part, "/");
-
-		if ((len == 1 && part[0] == '.') || (len == 2 && part[0] == '.' && part[1] == '.'))
-			return scar_err_set(err, SCAR_ERR_EVENT, "\"%.200s\" leads elsewhere",
-					    path);
-		part = part[len] ? part + len + 1 : NULL;
-	}
-	return scar_exchange_append_path(url, path + strspn(path, "/"), err);
-}
-
 static int make_url(const struct scar_storage_transfer *transfer, const char *path,
 		    const char *suffix, struct scar_buf *url, struct scar_err *err)
 {
 	if (scar_buf_append_str(url, transfer->account->endpoint, err) < 0 ||
-	    append(url, path, err) < 0)
+	    scar_exchange_append_below(url, path, err) < 0)
 		return -1;
 	return scar_buf_append_str(url, suffix, err);
 }
@@ -161,18 +137,9 @@ static int put(const struct scar_storage_transfer *transfer, const struct scar_s
 	       const char *url, struct scar_err *err)
 {
 	scar_exchange_auto struct scar_exchange exchange = {
-		.transfer = transfer,
-		.what = file->path,
-		.method = "PUT",
-		.url = url,
-		.authorize = authorize,
-		.has_body_fd = file->size_bytes > 0,
-		.body_fd = file->fd,
-		.body_len = file->size_bytes,
-	};
+		.transfer = transfer, .url = url, .authorize = authorize};
 
-	scar_exchange_header(&exchange, "Content-Type", file->content_type);
-	return scar_exchange_perform(&exchange, err);
+	return scar_exchange_put(&exchange, file, err);
 }
 
 static int deliver(const struct scar_storage_transfer *transfer,
