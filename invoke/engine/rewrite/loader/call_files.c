@@ -182,17 +182,6 @@ long scar_call_open(struct scar_regs *r)
 	}
 }
 
-/* A single name that no bind hides: only if it is a link do we have to look closer. */
-static bool is_near(const char *path)
-{
-	if (*path == '/' || !*path)
-		return false;
-	for (const char *at = path; *at; at++)
-		if (*at == '/')
-			return false;
-	return scar_path_is_plain(&scar_loader.guest, path);
-}
-
 static long stat_at(int dir_fd, const char *path, struct stat *buf, long flags)
 {
 	struct scar_where where;
@@ -203,7 +192,7 @@ static long stat_at(int dir_fd, const char *path, struct stat *buf, long flags)
 		return scar_sys(__NR_newfstatat, dir_fd, path, buf, flags);
 	if (scar_is_bad_pointer(path))
 		return -EFAULT;
-	if (is_near(path)) {
+	if (scar_is_near(path)) {
 		ret = scar_sys(__NR_newfstatat, dir_fd, path, buf, flags | AT_SYMLINK_NOFOLLOW_);
 		if (ret || !follow || !IS_LINK(buf->st_mode))
 			return ret;
@@ -236,7 +225,7 @@ static long statx_at(int dir_fd, const char *path, long flags, long mask, struct
 		return scar_sys(__NR_statx, dir_fd, path, flags, mask, buf);
 	if (scar_is_bad_pointer(path))
 		return -EFAULT;
-	if (is_near(path)) {
+	if (scar_is_near(path)) {
 		ret = scar_sys(__NR_statx, dir_fd, path, flags | AT_SYMLINK_NOFOLLOW_,
 			       mask | STATX_TYPE, buf);
 		if (ret || !follow || !IS_LINK(buf->stx_mode))

@@ -117,8 +117,7 @@ bool scar_root_was_lost(long result, const struct scar_where *where)
 	return scar_root_reopen() == 0;
 }
 
-/* One name in the directory at hand, itself meant: the kernel finds it without our help. */
-static bool is_near(const char *path)
+bool scar_is_near(const char *path)
 {
 	if (path[0] == '/' || !path[0])
 		return false;
@@ -142,7 +141,7 @@ long scar_resolve_near(int dir_fd, const char *path, enum scar_path_follow follo
 	long ret;
 	char byte;
 
-	if (!is_near(path) || has_read_only_binds())
+	if (!scar_is_near(path) || has_read_only_binds())
 		return scar_resolve(dir_fd, path, follow, ret_where);
 	if (follow == SCAR_PATH_FOLLOW) {
 		ret = scar_sys(__NR_readlinkat, dir_fd, path, &byte, 1);

@@ -68,6 +68,8 @@ long scar_call_process(struct scar_regs *regs);
 /** Resolves for a call; a path pointer that cannot be one is -EFAULT. */
 long scar_resolve(int dir_fd, const char *path, enum scar_path_follow follow,
 		  struct scar_where *ret_where);
+/** True for one name in the directory at hand that no bind hides: unless it is a link, the kernel finds it without our help. */
+bool scar_is_near(const char *path);
 /**
  * Likewise, but one plain name that is no link stays as it is, however deep its directory lies.
  * Only dir_fd, path and read_only of the result count.
