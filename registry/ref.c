@@ -462,6 +462,18 @@ static bool starts_with(const char *text, const char *prefix)
 	return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
+/* A registry of such a name, as in oci:5000/NAME, must be written with docker:// in front. */
+static bool looks_like_transport(const char *registry)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < sizeof(transports) / sizeof(transports[0]); i++)
+		found |= starts_with(registry, transports[i].prefix);
+	for (size_t i = 0; i < sizeof(foreign_prefixes) / sizeof(foreign_prefixes[0]); i++)
+		found |= starts_with(registry, foreign_prefixes[i]);
+	return found;
+}
+
 static int parse_any(const char *text, struct scar_ref *ref, struct scar_err *err)
 {
 	for (size_t i = 0; i < sizeof(transports) / sizeof(transports[0]); i++) {
@@ -532,8 +544,9 @@ char *scar_ref_format(const struct scar_ref *ref)
 
 	switch (ref->transport) {
 	case SCAR_TRANSPORT_DOCKER:
-		n = asprintf(&text, "%s/%s%s%s%s%s", ref->registry, ref->repository, colon, tag, at,
-			     digest);
+		n = asprintf(&text, "%s%s/%s%s%s%s%s",
+			     looks_like_transport(ref->registry) ? "docker://" : "", ref->registry,
+			     ref->repository, colon, tag, at, digest);
 		break;
 	case SCAR_TRANSPORT_OCI_DIR:
 		n = asprintf(&text, "oci:%s%s%s%s%s", ref->path, colon, tag, at, digest);

@@ -202,10 +202,15 @@ static void reads_paths_with_names(void **state)
 
 static void formats_what_parses_to_the_same(void **state)
 {
-	static const char *const texts[] = {"alpine",           "a/b:c@" DIGEST,
-					    "[::1]:5000/a:x",   "oci:/d:n@" DIGEST,
-					    "oci:/d",           "docker-archive:/f:alpine:3",
-					    "docker-archive:/f"};
+	static const char *const texts[] = {"alpine",
+					    "a/b:c@" DIGEST,
+					    "[::1]:5000/a:x",
+					    "oci:/d:n@" DIGEST,
+					    "oci:/d",
+					    "docker-archive:/f:alpine:3",
+					    "docker-archive:/f",
+					    "docker://oci:5/a",
+					    "docker://http:5/a"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
@@ -217,6 +222,7 @@ static void formats_what_parses_to_the_same(void **state)
 		text = scar_ref_format(&ref);
 		assert_int_equal(scar_ref_parse(text, &again, &err), 0);
 		text_again = scar_ref_format(&again);
+		assert_int_equal(again.transport, ref.transport);
 		assert_string_equal(text, text_again);
 		assert_text(again.registry, ref.registry);
 		assert_text(again.repository, ref.repository);
