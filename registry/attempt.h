@@ -11,8 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "registry/url.h"
 #include "runtime/base/http.h"
+#include "runtime/base/url.h"
 
 struct scar_auth;
 struct scar_transfer_request;

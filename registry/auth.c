@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "registry/challenge.h"
-#include "registry/url.h"
 #include "runtime/base/base64.h"
 #include "runtime/base/buf.h"
 #include "runtime/base/clock.h"
@@ -15,6 +14,7 @@
 #include "runtime/base/http.h"
 #include "runtime/base/json.h"
 #include "runtime/base/limits.h"
+#include "runtime/base/url.h"
 
 /* The token specification: 60 seconds where expires_in is absent. */
 #define TOKEN_LIFE_DEFAULT_S 60

@@ -10,11 +10,11 @@
 #include "registry/credentials.h"
 #include "registry/ref.h"
 #include "registry/transfer.h"
-#include "registry/url.h"
 #include "runtime/base/buf.h"
 #include "runtime/base/err.h"
 #include "runtime/base/limits.h"
 #include "runtime/base/log.h"
+#include "runtime/base/url.h"
 
 /* Token servers of registries that are known to ask for a token always. */
 static const struct {

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "registry/challenge.h"
-#include "registry/url.h"
 #include "runtime/base/cleanup.h"
 #include "runtime/base/err.h"
+#include "runtime/base/url.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -5,8 +5,8 @@
  * resolving a Location against the URL that answered with it, and telling whether two URLs have the same
  * origin, so that credentials stay with the one they are for.
  */
-#ifndef SCAR_REGISTRY_URL_H
-#define SCAR_REGISTRY_URL_H
+#ifndef SCAR_RUNTIME_BASE_URL_H
+#define SCAR_RUNTIME_BASE_URL_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -39,7 +39,7 @@ bool scar_url_host_is_loopback(const char *host);
 int scar_url_resolve(const char *base, const char *location, char **ret_url, struct scar_err *err);
 /**
  * Whether a server at `from` may send us on to `to`. Never from https to http, and to this machine only from this
- * machine: what is asked for here (the Runtime API listens on loopback) is not for a registry to choose. http to
+ * machine: what is asked for here (the Runtime API listens on loopback) is not for a server elsewhere to choose. http to
  * another machine needs allow_plain.
  */
 bool scar_url_may_lead(const struct scar_url *from, const struct scar_url *to, bool allow_plain);

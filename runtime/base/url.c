@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "registry/url.h"
+#include "runtime/base/url.h"
 
 #include <stdio.h>
 #include <string.h>
