@@ -21,7 +21,7 @@ MAKEFLAGS += --no-builtin-rules --no-builtin-variables
 .DEFAULT_GOAL := all
 
 FOLDERS := runtime/base runtime/api runtime/emulator registry extractor invoke invoke/events invoke/storage invoke/engine invoke/engine/guest \
-           invoke/engine/rewrite invoke/engine/ptrace deployer
+           invoke/engine/rewrite invoke/engine/ptrace deployer deployer/aws
 LOADER  := invoke/engine/rewrite/loader
 MAINS   := invoke/main.c deployer/main.c
 # V=1 shows whole commands.
