@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "invoke/storage/issued.h"
 #include "invoke/storage/provider.h"
 #include "runtime/base/err.h"
 #include "runtime/base/limits.h"
@@ -11,7 +12,7 @@
 
 static const struct scar_storage_ops *const providers[] = {
 	&scar_storage_s3,      &scar_storage_minio, &scar_storage_webdav,
-	&scar_storage_onedata, &scar_storage_local,
+	&scar_storage_onedata, &scar_storage_rucio, &scar_storage_local,
 };
 #define PROVIDERS (sizeof providers / sizeof providers[0])
 
@@ -75,6 +76,13 @@ static void free_account(struct scar_storage_account *account)
 	free(account->login);
 	free(account->password);
 	free(account->space);
+	free(account->refresh_token);
+	free(account->token_endpoint);
+	free(account->client_id);
+	free(account->audience);
+	free(account->scopes);
+	free(account->unused);
+	scar_storage_issued_free(account->issued);
 	free(account);
 }
 

@@ -14,6 +14,7 @@
 #include "runtime/base/fs.h"
 #include "runtime/base/limits.h"
 #include "runtime/base/sigv4.h"
+#include "runtime/base/url.h"
 
 /* First wait before a new try; doubled each time. */
 #define WAIT_MS 100
@@ -25,7 +26,10 @@ struct attempt {
 	uint64_t sent;   /* of the body */
 	uint64_t got;    /* of the file, all attempts together */
 	bool wants_rest; /* the request asked for what is missing */
-	char tag[256];   /* of the object that the file began with; "": not known */
+	char *moved;     /* where a redirect led, or NULL; owned */
+	bool elsewhere;  /* which is another server */
+	int redirects;
+	char tag[256]; /* of the object that the file began with; "": not known */
 	char range[64];
 };
 
@@ -273,7 +277,7 @@ static int perform_once(struct scar_exchange *exchange, struct attempt *attempt,
 	struct scar_http_header list[SCAR_EXCHANGE_HEADERS_MAX + 8];
 	struct scar_http_request request = {
 		.method = exchange->method,
-		.url = exchange->url,
+		.url = attempt->moved ? attempt->moved : exchange->url,
 		.headers = list,
 		.body = exchange->body,
 		.body_len = exchange->body_len,
@@ -282,6 +286,7 @@ static int perform_once(struct scar_exchange *exchange, struct attempt *attempt,
 		.sink = exchange->has_sink_fd ? take_body : NULL,
 		.sink_ctx = attempt,
 		.total_timeout_ms = exchange->transfer->deadline_ms ? time_left(exchange) : 0,
+		.max_body_bytes = exchange->max_body_bytes,
 		/* Whoever wrote http:// into the definition wants it. */
 		.allow_plain = true,
 		.cancel = exchange->transfer->cancel,
@@ -297,9 +302,69 @@ static int perform_once(struct scar_exchange *exchange, struct attempt *attempt,
 	memcpy(list, exchange->headers, exchange->header_count * sizeof *list);
 	memcpy(list + exchange->header_count, fields.headers, fields.header_count * sizeof *list);
 	request.header_count = exchange->header_count + fields.header_count;
-	if (exchange->authorize && exchange->authorize(exchange, &request, &scratch, err) < 0)
+	if (exchange->authorize && !attempt->elsewhere &&
+	    exchange->authorize(exchange, &request, &scratch, err) < 0)
 		return -1;
 	return scar_http_perform(exchange->transfer->http, &request, &exchange->response, err);
+}
+
+static bool is_redirect(const struct scar_exchange *exchange)
+{
+	int status = exchange->response.status;
+
+	if (status == 307 || status == 308)
+		return true;
+	return strcmp(exchange->method, "GET") == 0 &&
+	       (status == 301 || status == 302 || status == 303);
+}
+
+static int follow(const struct scar_exchange *exchange, struct attempt *attempt,
+		  struct scar_err *err)
+{
+	const char *from = attempt->moved ? attempt->moved : exchange->url;
+	scar_free_auto char *location = malloc(SCAR_LIMIT_URL_BYTES + 1);
+	struct scar_url here, there;
+	char *to = NULL;
+
+	if (!location)
+		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
+	if (attempt->redirects++ == SCAR_LIMIT_REDIRECTS)
+		return scar_err_set(err, SCAR_ERR_PROTOCOL, "the server redirects for ever");
+	if (scar_http_header_get(&exchange->response, "Location", 0, location,
+				 SCAR_LIMIT_URL_BYTES + 1) != 1)
+		return scar_err_set(err, SCAR_ERR_PROTOCOL, "the server redirects to nowhere");
+	if (scar_url_resolve(from, location, &to, err) < 0)
+		return -1;
+	free(attempt->moved);
+	attempt->moved = to;
+	if (scar_url_parse(exchange->url, &here, err) < 0 || scar_url_parse(to, &there, err) < 0)
+		return -1;
+	if (!scar_url_may_lead(&here, &there, true))
+		return scar_err_set(err, SCAR_ERR_PROTOCOL,
+				    "the server redirects to where it may not: %s", there.host);
+	attempt->elsewhere = !scar_url_same_origin(&here, &there);
+	return 0;
+}
+
+static void forget_redirects(struct attempt *attempt)
+{
+	free(attempt->moved);
+	attempt->moved = NULL;
+	attempt->elsewhere = false;
+	attempt->redirects = 0;
+}
+
+/* A redirect is good for one attempt: dCache's name a door that closes. */
+static int perform_through(struct scar_exchange *exchange, struct attempt *attempt,
+			   struct scar_err *err)
+{
+	int failed = perform_once(exchange, attempt, err);
+
+	while (!failed && exchange->follows && is_redirect(exchange))
+		failed = follow(exchange, attempt, err) < 0 ? -1
+							    : perform_once(exchange, attempt, err);
+	forget_redirects(attempt);
+	return failed;
 }
 
 static bool may_pass(const struct scar_exchange *exchange, const struct scar_err *err)
@@ -316,7 +381,7 @@ int scar_exchange_perform(struct scar_exchange *exchange, struct scar_err *err)
 
 	scar_http_response_init(&exchange->response);
 	for (int tries = 0;; tries++) {
-		int failed = perform_once(exchange, &attempt, err);
+		int failed = perform_through(exchange, &attempt, err);
 
 		if (exchange->has_sink_fd && attempt.got > 0 && !attempt.tag[0])
 			note_tag(&attempt);

@@ -38,6 +38,8 @@ struct scar_exchange {
 	uint64_t body_offset;
 	bool has_sink_fd;
 	int sink_fd; /**< gets the body of the answer, from its begin on; a broken transfer is resumed */
+	size_t max_body_bytes; /**< of an answer without sink_fd; 0: 64 KiB */
+	bool follows; /**< redirects are followed; without what authorize adds, if they lead to another server */
 	struct scar_http_response response; /**< the last; scar_exchange_clear() */
 };
 

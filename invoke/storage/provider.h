@@ -6,10 +6,20 @@
 #ifndef SCAR_INVOKE_STORAGE_PROVIDER_H
 #define SCAR_INVOKE_STORAGE_PROVIDER_H
 
+#include <pthread.h>
+
 #include "invoke/storage/storage.h"
 #include "runtime/base/http.h"
 
 struct scar_storage_ops;
+
+/** A token that was got with another one; lives as long as its account. */
+struct scar_storage_token {
+	pthread_mutex_t mutex;
+	char *access;  /**< NULL: none yet; under the mutex, as the rest */
+	char *refresh; /**< the newest that the token server gave, or NULL: that of the settings */
+	int64_t expires_ms; /**< epoch */
+};
 
 /** An entry of `storage_providers`. Owns its strings; those not set are NULL. */
 struct scar_storage_account {
@@ -22,6 +32,9 @@ struct scar_storage_account {
 	char *token;
 	char *login, *password;
 	char *space;
+	char *refresh_token, *token_endpoint, *client_id, *audience, *scopes;
+	char *unused; /**< what is taken for SCAR's sake and has no meaning here */
+	struct scar_storage_token *issued; /**< of providers that exchange tokens */
 };
 
 /** One transfer, on one thread. */
@@ -41,6 +54,21 @@ struct scar_storage_file {
 	const char *content_type;
 };
 
+/** A file of what an object names, where one name may stand for several. Owns its strings. */
+struct scar_storage_member {
+	char *name;     /**< safe as a file name */
+	char *location; /**< what the provider fetches it by */
+	uint64_t size_bytes;
+	bool has_adler32;
+	uint32_t adler32;
+};
+
+struct scar_storage_members {
+	struct scar_storage_member *list;
+	size_t count;
+	bool is_file; /**< the object is that one file, not a collection that holds it */
+};
+
 struct scar_storage_key {
 	const char *name;
 	size_t offset; /**< of the char * in struct scar_storage_account */
@@ -56,12 +84,18 @@ struct scar_storage_ops {
 	/** Writes the object to fd, which is empty and at its begin. */
 	int (*fetch)(const struct scar_storage_transfer *transfer,
 		     const struct scar_storage_object *object, int fd, struct scar_err *err);
+	/** In place of fetch, where objects may be collections: what there is, and then each of it. */
+	int (*list)(const struct scar_storage_transfer *transfer,
+		    const struct scar_storage_object *object,
+		    struct scar_storage_members *ret_members, struct scar_err *err);
+	int (*fetch_member)(const struct scar_storage_transfer *transfer,
+			    const struct scar_storage_member *member, int fd, struct scar_err *err);
 	int (*deliver)(const struct scar_storage_transfer *transfer,
 		       const struct scar_storage_file *file, struct scar_err *err);
 };
 
 extern const struct scar_storage_ops scar_storage_s3, scar_storage_minio, scar_storage_webdav,
-	scar_storage_onedata, scar_storage_local;
+	scar_storage_onedata, scar_storage_rucio, scar_storage_local;
 
 struct scar_storage_output {
 	const struct scar_storage_account *account;
@@ -82,6 +116,8 @@ struct scar_storage {
 /** Bounds of what a definition may list. */
 #define SCAR_STORAGE_ACCOUNTS_MAX 64
 #define SCAR_STORAGE_ENTRIES_MAX 256
+/** Files of one collection. */
+#define SCAR_STORAGE_MEMBERS_MAX 10000
 
 /** Account of an object as scar_storage_fetch() says; SCAR_ERR_CONFIG if there is none. */
 int scar_storage_choose(const struct scar_storage *storage,
@@ -89,7 +125,10 @@ int scar_storage_choose(const struct scar_storage *storage,
 			const struct scar_storage_account **ret_account, struct scar_err *err);
 /** MIME type by the name's end; "application/octet-stream" if it tells nothing. */
 const char *scar_storage_content_type(const char *path);
+void scar_storage_members_clear(struct scar_storage_members *members);
 /** True if the output takes a file of that path. */
 bool scar_storage_takes(const struct scar_storage_output *output, const char *path);
+
+#define scar_storage_members_auto scar_auto(scar_storage_members_clear)
 
 #endif

@@ -9,9 +9,11 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "invoke/storage/provider.h"
 #include "runtime/base/err.h"
+#include "runtime/base/fs.h"
 
 /* Files under way at a time. */
 #define WORKERS 4
@@ -99,40 +101,116 @@ const char *scar_storage_content_type(const char *path)
 
 /* ---- in ---- */
 
-static int fetch_to(const struct scar_storage *storage, const struct scar_storage_account *account,
-		    const struct scar_storage_object *object, int fd, int64_t deadline_ms,
-		    struct scar_err *err)
+static int new_file(int dir_fd, const char *name, int *ret_fd, struct scar_err *err)
 {
-	const struct scar_http_options options = {.ca_bundle = storage->ca_bundle};
-	scar_http_auto struct scar_http *http = scar_http_create(&options, err);
-	const struct scar_storage_transfer transfer = {
-		.account = account, .http = http, .deadline_ms = deadline_ms};
+	int fd;
 
-	return http ? account->ops->fetch(&transfer, object, fd, err) : -1;
+	if (!*name || strchr(name, '/') || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return scar_err_set(err, SCAR_ERR_INTERNAL, "\"%.100s\" is no file name", name);
+	fd = openat(dir_fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return scar_err_errno(err, errno, "cannot make the input file %.200s", name);
+	*ret_fd = fd;
+	return 0;
+}
+
+static int add_size(int fd, uint64_t *bytes, struct scar_err *err)
+{
+	struct stat info;
+
+	if (fstat(fd, &info) < 0)
+		return scar_err_errno(err, errno, "cannot look at the input file");
+	*bytes += (uint64_t)info.st_size;
+	return 0;
+}
+
+/* `member` is NULL where the object itself is the file. */
+static int fetch_file(const struct scar_storage_transfer *transfer,
+		      const struct scar_storage_object *object,
+		      const struct scar_storage_member *member, int dir_fd, const char *name,
+		      uint64_t *bytes, struct scar_err *err)
+{
+	const struct scar_storage_ops *ops = transfer->account->ops;
+	scar_fd_auto int fd = -1;
+	int failed;
+
+	if (new_file(dir_fd, name, &fd, err) < 0)
+		return -1;
+	failed = member ? ops->fetch_member(transfer, member, fd, err)
+			: ops->fetch(transfer, object, fd, err);
+	if (!failed && add_size(fd, bytes, err) == 0)
+		return 0;
+	unlinkat(dir_fd, name, 0);
+	return -1;
+}
+
+static int fetch_members(const struct scar_storage_transfer *transfer,
+			 const struct scar_storage_object *object,
+			 const struct scar_storage_members *members, int dir_fd, const char *name,
+			 uint64_t *ret_bytes, struct scar_err *err)
+{
+	scar_fd_auto int fd = -1;
+	struct scar_err other;
+	int failed = 0;
+
+	if (mkdirat(dir_fd, name, 0755) < 0)
+		return scar_err_errno(err, errno, "cannot make the input directory %.200s", name);
+	failed = scar_fs_open_dir(dir_fd, name, true, &fd, err);
+	for (size_t i = 0; i < members->count && !failed; i++)
+		failed = fetch_file(transfer, object, &members->list[i], fd, members->list[i].name,
+				    ret_bytes, err);
+	if (!failed)
+		return 0;
+	(void)scar_fs_remove_tree(dir_fd, name, &other);
+	return -1;
+}
+
+void scar_storage_members_clear(struct scar_storage_members *members)
+{
+	for (size_t i = 0; i < members->count; i++) {
+		free(members->list[i].name);
+		free(members->list[i].location);
+	}
+	free(members->list);
+	*members = (struct scar_storage_members){0};
+}
+
+static int fetch_all(const struct scar_storage_transfer *transfer,
+		     const struct scar_storage_object *object, int dir_fd, const char *name,
+		     uint64_t *ret_bytes, struct scar_err *err)
+{
+	const struct scar_storage_ops *ops = transfer->account->ops;
+	scar_storage_members_auto struct scar_storage_members members = {0};
+
+	if (!ops->list)
+		return fetch_file(transfer, object, NULL, dir_fd, name, ret_bytes, err);
+	if (ops->list(transfer, object, &members, err) < 0)
+		return -1;
+	if (members.is_file)
+		return fetch_file(transfer, object, &members.list[0], dir_fd, name, ret_bytes, err);
+	return fetch_members(transfer, object, &members, dir_fd, name, ret_bytes, err);
 }
 
 int scar_storage_fetch(const struct scar_storage *storage, const struct scar_storage_object *object,
 		       int dir_fd, const char *name, int64_t deadline_ms, uint64_t *ret_bytes,
 		       struct scar_err *err)
 {
+	const struct scar_http_options options = {.ca_bundle = storage->ca_bundle};
 	const struct scar_storage_account *account = NULL;
-	scar_fd_auto int fd = -1;
-	struct stat info;
+	scar_http_auto struct scar_http *http = NULL;
+	struct scar_storage_transfer transfer;
+	uint64_t bytes = 0;
 
 	if (scar_storage_choose(storage, object, &account, err) < 0)
 		return -1;
-	if (!*name || strchr(name, '/') || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-		return scar_err_set(err, SCAR_ERR_INTERNAL, "\"%.100s\" is no file name", name);
-	fd = openat(dir_fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-	if (fd < 0)
-		return scar_err_errno(err, errno, "cannot make the input file %.200s", name);
-	if (fetch_to(storage, account, object, fd, deadline_ms, err) < 0) {
-		unlinkat(dir_fd, name, 0);
+	http = scar_http_create(&options, err);
+	if (!http)
+		return -1;
+	transfer = (struct scar_storage_transfer){
+		.account = account, .http = http, .deadline_ms = deadline_ms};
+	if (fetch_all(&transfer, object, dir_fd, name, &bytes, err) < 0)
 		return scar_err_wrap(err, "cannot fetch the input");
-	}
-	if (fstat(fd, &info) < 0)
-		return scar_err_errno(err, errno, "cannot look at the input file");
-	*ret_bytes = (uint64_t)info.st_size;
+	*ret_bytes = bytes;
 	return 0;
 }
 

@@ -33,10 +33,11 @@ struct scar_storage_environment {
 
 /** An object that an event names. Comes from outside: no part of it is trusted. */
 struct scar_storage_object {
-	const char *provider; /**< "s3", "minio", "onedata", "dcache" ("webdav"), "local" */
+	const char
+		*provider; /**< "s3", "minio", "onedata", "dcache" ("webdav"), "rucio", "local" */
 	const char *
 		account; /**< "minio.cluster2" of a delegated event, or NULL: see scar_storage_fetch() */
-	const char *bucket; /**< or NULL where the provider has none */
+	const char *bucket; /**< or Rucio's scope; NULL where the provider has none */
 	const char *key;
 	const char *version_id; /**< or NULL */
 };
@@ -61,8 +62,8 @@ void scar_storage_close(struct scar_storage *storage);
 bool scar_storage_has_outputs(const struct scar_storage *storage);
 
 /**
- * Fetches an object into the new file `name` (no '/') below dir_fd. The account is the named one; else that of the `input` of this type,
- * else `<type>.default`, else the only one of that type. A broken transfer is resumed, as long as the object has not changed. On failure no file is left.
+ * Fetches an object into the new file `name` (no '/') below dir_fd; one that is a collection (a data set of Rucio), into files of a new directory of that name. The account is the named one; else that of the `input` of this type,
+ * else `<type>.default`, else the only one of that type. A broken transfer is resumed, as long as the object has not changed. On failure nothing is left.
  * May be called from several threads at once. SCAR_ERR_NOT_FOUND, _AUTH, _NETWORK, _NOSPACE, _TIMEOUT (deadline_ms, epoch, 0: none), ...
  */
 int scar_storage_fetch(const struct scar_storage *storage, const struct scar_storage_object *object,

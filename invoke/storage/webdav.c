@@ -74,6 +74,7 @@ static int fetch(const struct scar_storage_transfer *transfer,
 		.transfer = transfer,
 		.what = object->key,
 		.method = "GET",
+		.follows = true,
 		.authorize = authorize,
 		.has_sink_fd = true,
 		.sink_fd = fd,
@@ -137,7 +138,7 @@ static int put(const struct scar_storage_transfer *transfer, const struct scar_s
 	       const char *url, struct scar_err *err)
 {
 	scar_exchange_auto struct scar_exchange exchange = {
-		.transfer = transfer, .url = url, .authorize = authorize};
+		.transfer = transfer, .url = url, .follows = true, .authorize = authorize};
 
 	return scar_exchange_put(&exchange, file, err);
 }

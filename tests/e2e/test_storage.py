@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.lambda_local import LocalLambda
-from tests.support.storage_servers import ACCESS_KEY, LOGIN, PASSWORD, SECRET_KEY, TOKEN, Cdmi, S3, WebDav
+from tests.support.storage_servers import ACCESS_KEY, LOGIN, PASSWORD, SECRET_KEY, TOKEN, Cdmi, Rucio, S3, WebDav
 
 KEYS = {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
 
@@ -151,6 +151,52 @@ def test_onedata_gives_and_takes_files_and_broken_transfers_go_on(pushed):
             "GET /cdmi/my-space/files/in.bin bytes=400000-",
             "GET /cdmi/my-space/files/in.bin bytes=800000-",
         ]
+
+
+def rucio_definition(server: Rucio) -> dict:
+    settings = {"host": server.url, "account": server.ACCOUNT, "rse": server.RSE, "refresh_token": server.REFRESH, "token_endpoint": f"{server.url}/oidc/token"}
+    return {"output": [{"storage_provider": "rucio.lab", "path": "results"}], "storage_providers": {"rucio": {"lab": settings}}}
+
+
+def rucio_event(scope: str, name: str) -> dict:
+    return {"event_type": "close", "payload": {"scope": scope, "name": name}}
+
+
+def test_rucio_gives_data_sets_and_takes_files(pushed):
+    with Rucio() as server:
+        server.add("user.bob:a/b.txt", b"one\n")
+        server.add("user.bob:c.bin", bytes(range(256)) * 4096)
+        server.datasets["user.bob:both"] = ["user.bob:a/b.txt", "user.bob:c.bin"]
+        script = "cd $INPUT_FILE_PATH && ls && cat a__b.txt && mkdir $TMP_OUTPUT_DIR/sub && cp c.bin $TMP_OUTPUT_DIR/sub/c.bin"
+        with function(pushed("busybox"), script, rucio_definition(server)) as running:
+            for _ in range(2):  # the second finds its results there already
+                answer = running.invoke(rucio_event("user.bob", "both"))
+                assert not answer.function_error, answer.text + running.log()
+                assert answer.text == "a__b.txt\nc.bin\none\n"
+        assert server.stored["/alice/results__sub__c.bin"] == server.stored["/user.bob/c.bin"]
+        assert server.replicas["alice:results__sub__c.bin"] == server.replicas["user.bob:c.bin"]
+        assert [(rule["dids"], rule["rse_expression"], rule["copies"]) for rule in server.rules] == [([{"scope": "alice", "name": "results__sub__c.bin"}], "LAB_DISK", 1)]
+        # One token for all of it.
+        assert server.issued == 1
+        assert server.requests.count("PUT /dav/alice/results__sub__c.bin") == 1
+
+
+def test_a_file_of_rucio_must_be_what_the_catalogue_says(pushed):
+    with Rucio() as server:
+        server.add("user.bob:file.txt", b"one\n")
+        server.add("user.bob:spoilt.txt", b"two\n")
+        server.spoilt.add("/user.bob/spoilt.txt")
+        server.add("alice:results__out.txt", b"something else")
+        with function(pushed("busybox"), "cp $INPUT_FILE_PATH $TMP_OUTPUT_DIR/out.txt", rucio_definition(server)) as running:
+            spoilt = running.invoke(rucio_event("user.bob", "spoilt.txt")).document()
+            taken = running.invoke(rucio_event("user.bob", "file.txt")).document()
+            missing = running.invoke(rucio_event("user.bob", "none")).document()
+        assert spoilt["errorType"] == "Runtime.ImageIntegrity"
+        assert "spoilt.txt is not what the catalogue says" in spoilt["errorMessage"]
+        assert "alice:results__out.txt is in the catalogue with other content" in taken["errorMessage"]
+        assert "user.bob:none has no files" in missing["errorMessage"]
+        assert server.stored["/alice/results__out.txt"] == b"something else"
+        assert server.rules == []
 
 
 def test_a_wrong_definition_is_refused_with_its_line(pushed):

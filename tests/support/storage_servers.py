@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Storage on loopback: moto's S3, Debian's nginx as WebDAV, and the part of CDMI (ISO/IEC 17826, as Oneprovider serves it) that moves plain objects."""
+"""Storage on loopback: moto's S3, Debian's nginx as WebDAV, the part of CDMI (ISO/IEC 17826, as Oneprovider serves it) that moves plain objects, and of Rucio's
+REST API what its own client calls to download and upload, with a storage element that sends readers to another server, as dCache does."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -9,9 +11,10 @@ import threading
 import time
 import urllib.error
 import urllib.request
+import zlib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.support.places import Missing, scratch, tool
 from tests.support.registry import free_port
@@ -194,3 +197,136 @@ class Cdmi:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+class Quiet(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def answer(self, status: int, body: bytes = b"", **headers: str) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def body(self) -> bytes:
+        return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class Rucio:
+    """`replicas` is the catalogue, `stored` what its storage element holds, `spoilt` what that gives back wrongly; `datasets` lists names of files. Tokens come from /oidc/token and change each time."""
+
+    ACCOUNT, RSE, REFRESH = "alice", "LAB_DISK", "first-refresh"
+
+    def __init__(self) -> None:
+        self.datasets: dict[str, list[str]] = {}
+        self.replicas: dict[str, dict] = {}
+        self.rules: list[dict] = []
+        self.stored: dict[str, bytes] = {}
+        self.requests: list[str] = []
+        self.refresh, self.issued = self.REFRESH, 0
+        self.spoilt: set[str] = set()
+
+    def add(self, did: str, content: bytes) -> None:
+        scope, name = did.split(":", 1)
+        self.stored[f"/{scope}/{name}"] = content
+        self.replicas[did] = {"bytes": len(content), "adler32": f"{zlib.adler32(content):08x}"}
+
+    def listing(self, dids: list[dict]) -> bytes:
+        lines = []
+        for did in dids:
+            whole = f"{did['scope']}:{did['name']}"
+            for found in self.datasets.get(whole, [whole] if whole in self.replicas else []):
+                scope, name = found.split(":", 1)
+                places = {f"root://xroot.example//{scope}/{name}": {}, f"{self.storage}/{scope}/{name}": {"rse": self.RSE}}
+                lines.append(json.dumps({"scope": scope, "name": name, "md5": None, "pfns": places, **self.replicas[found]}))
+        return "".join(f"{line}\n" for line in lines).encode()
+
+    def token(self, handler: Quiet) -> None:
+        form = {key: values[0] for key, values in parse_qs(handler.body().decode()).items()}
+        if form.get("grant_type") != "refresh_token" or form.get("refresh_token") != self.refresh:
+            handler.answer(400, b'{"error": "invalid_grant"}')
+            return
+        self.issued += 1
+        self.refresh = f"refresh-{self.issued}"
+        handler.answer(200, json.dumps({"access_token": f"access-{self.issued}", "refresh_token": self.refresh, "expires_in": 3600}).encode())
+
+    def api(self, handler: Quiet) -> None:
+        url = urlsplit(handler.path)
+        query = parse_qs(url.query)
+        document = json.loads(handler.body() or b"null")
+        if handler.headers["X-Rucio-Auth-Token"] != f"access-{self.issued}" or handler.headers["X-Rucio-Account"] != self.ACCOUNT:
+            handler.answer(401)
+        elif url.path == "/replicas/list":
+            handler.answer(200, self.listing(document["dids"]), Content_Type="application/x-json-stream")
+        elif url.path == f"/rses/{self.RSE}/lfns2pfns" and "https" in query["scheme"][0].split(","):
+            handler.answer(200, json.dumps({lfn: f"{self.storage}/{lfn.replace(':', '/', 1)}" for lfn in query["lfn"]}).encode())
+        elif url.path == "/replicas" and document["rse"] == self.RSE:
+            for file in document["files"]:
+                self.replicas[f"{file['scope']}:{file['name']}"] = {"bytes": file["bytes"], "adler32": file["adler32"]}
+            handler.answer(201)
+        elif url.path == "/rules/":
+            self.rules.append(document)
+            handler.answer(201, b'["id"]')
+        else:
+            handler.answer(404)
+
+    def store(self, handler: Quiet) -> None:
+        path = unquote(handler.path).removeprefix("/dav")
+        content = handler.body()
+        if handler.headers["Authorization"] != f"Bearer access-{self.issued}":
+            handler.answer(403)
+        elif handler.command == "PUT":
+            self.stored[path] = content
+            handler.answer(201)
+        elif handler.command == "DELETE":
+            handler.answer(204 if self.stored.pop(path, None) is not None else 404)
+        elif path in self.stored:
+            handler.answer(307, Location=f"{self.pool}{path}?door=1")
+        else:
+            handler.answer(404)
+
+    def give(self, handler: Quiet) -> None:
+        path = unquote(urlsplit(handler.path).path)
+        content = self.stored[path]
+        if handler.headers["Authorization"]:
+            handler.answer(400, b"two ways to say who you are")
+        else:
+            handler.answer(200, content[::-1] if path in self.spoilt else content)
+
+    def __enter__(self) -> "Rucio":
+        outer = self
+
+        class Door(Quiet):
+            def do(self) -> None:
+                outer.requests.append(f"{self.command} {urlsplit(self.path).path}")
+                if self.path == "/oidc/token":
+                    outer.token(self)
+                elif self.path.startswith("/dav/"):
+                    outer.store(self)
+                else:
+                    outer.api(self)
+
+            do_GET = do_POST = do_PUT = do_DELETE = do
+
+        class Pool(Quiet):
+            def do_GET(self) -> None:
+                outer.give(self)
+
+        self._servers = [ThreadingHTTPServer(("127.0.0.1", 0), handler) for handler in (Door, Pool)]
+        self.url, self.pool = (f"http://127.0.0.1:{server.server_address[1]}" for server in self._servers)
+        self.storage = f"{self.url}/dav"
+        self._threads = [threading.Thread(target=server.serve_forever, daemon=True) for server in self._servers]
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for server, thread in zip(self._servers, self._threads, strict=True):
+            server.shutdown()
+            server.server_close()
+            thread.join()

@@ -143,8 +143,12 @@ static void outputs_take_what_has_their_prefix_and_suffix(void **state)
 static void what_is_wrong_is_named_with_its_line(void **state)
 {
 	(void)state;
-	assert_refused("storage_providers:\n  rucio: {a: {host: x}}",
-		       "line 2: rucio: is no storage provider that is known here");
+	assert_refused("storage_providers:\n  ceph: {a: {host: x}}",
+		       "line 2: ceph: is no storage provider that is known here");
+	assert_refused("storage_providers:\n  rucio: {a: {host: x, account: y}}",
+		       "line 2: rucio.a: either access_token or refresh_token must be there");
+	assert_refused("storage_providers:\n  rucio: {a: {host: x, account: y, refresh_token: z}}",
+		       "line 2: rucio.a: refresh_token needs token_endpoint");
 	assert_refused("storage_providers:\n  minio:\n    a: {access_key: A}",
 		       "line 3: minio.a: key \"secret_key\" is missing");
 	assert_refused("storage_providers:\n  s3:\n    a:\n      acess_key: A",
