@@ -42,6 +42,10 @@ static const struct scar_setting table[] = {
 	 "Path that the image's server must answer below 500 before it gets its first request; not set: a connection is enough."},
 	{"SCAR_OUTPUT", NULL, SCAR_SETTING_CHOICE, AT(output), "stdout", "stdout|files|zip|json", 0, 0,
 	 "What the answer holds: `stdout`; `files`: the file that the program left in `TMP_OUTPUT_DIR`, or a zip archive of several, or standard output if there is none; `zip`: always an archive; `json`: a document of exit code, time, output and errors."},
+	{"SCAR_EXECUTION_MODE", NULL, SCAR_SETTING_CHOICE, AT(execution), "lambda", "lambda|lambda-batch|batch", 0, 0,
+	 "Where programs run: `lambda`: here; `batch`: each event becomes a job of AWS Batch, whose queue and job definition have the function's name; `lambda-batch`: so does what Lambda has no time or no room for."},
+	{"SCAR_BATCH_MULTI_NODE", NULL, SCAR_SETTING_SWITCH, AT(multi_node), "0", NULL, 0, 0,
+	 "The job definition is that of a multi-node parallel job."},
 	{"SCAR_OUTPUT_HEADERS", NULL, SCAR_SETTING_SWITCH, AT(output_headers), "0", NULL, 0, 0,
 	 "Answering HTTP, the program's output begins with header fields and an empty line, as that of a CGI program."},
 	{"SCAR_HTTP_TEXT", NULL, SCAR_SETTING_SWITCH, AT(http_text), "0", NULL, 0, 0,
@@ -239,12 +243,17 @@ static int check_credentials(const struct scar_invoke_config *config, struct sca
 		config->registry_username ? "SCAR_REGISTRY_PASSWORD" : "SCAR_REGISTRY_USERNAME");
 }
 
+int scar_invoke_config_need_api(const struct scar_invoke_config *config, struct scar_err *err)
+{
+	if (config->runtime_api)
+		return 0;
+	return scar_err_set(err, SCAR_ERR_CONFIG,
+			    "AWS_LAMBDA_RUNTIME_API is not set: bootstrap is started by Lambda or "
+			    "by `scar local`, and in a container by AWS Batch, with SCRIPT");
+}
+
 static int check_places(const struct scar_invoke_config *config, struct scar_err *err)
 {
-	if (!config->runtime_api)
-		return scar_err_set(err, SCAR_ERR_CONFIG,
-				    "AWS_LAMBDA_RUNTIME_API is not set: bootstrap is started by "
-				    "Lambda or by `scar local`");
 	if (config->health_path && config->health_path[0] != '/')
 		return refuse("SCAR_HEALTH_PATH", config->health_path, "an absolute path", err);
 	if (config->mode != SCAR_MODE_PROGRAM && !config->image)

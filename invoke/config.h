@@ -46,6 +46,11 @@ const struct scar_setting *scar_settings(size_t *ret_count);
 enum scar_log_format_choice { SCAR_LOG_FORMAT_TEXT, SCAR_LOG_FORMAT_JSON };
 enum scar_response_choice { SCAR_RESPOND_BUFFERED, SCAR_RESPOND_STREAMING };
 enum scar_mode_choice { SCAR_MODE_PROGRAM, SCAR_MODE_SERVER, SCAR_MODE_RUNTIME };
+enum scar_execution_choice {
+	SCAR_EXECUTION_LAMBDA,
+	SCAR_EXECUTION_LAMBDA_BATCH, /**< what Lambda has no time or room for goes to AWS Batch */
+	SCAR_EXECUTION_BATCH         /**< everything does */
+};
 enum scar_output_choice {
 	SCAR_OUTPUT_STDOUT,
 	SCAR_OUTPUT_FILES,
@@ -77,7 +82,9 @@ struct scar_invoke_config {
 	int64_t port;
 	int64_t concurrency;
 	char *health_path;
-	int64_t output; /**< enum scar_output_choice */
+	int64_t output;    /**< enum scar_output_choice */
+	int64_t execution; /**< enum scar_execution_choice */
+	bool multi_node;   /**< the job definition is of a multi-node parallel job */
 	bool output_headers;
 	bool http_text;
 	bool body_is_event;
@@ -101,6 +108,8 @@ struct scar_invoke_config {
  */
 int scar_invoke_config_load(char *const *environment, struct scar_invoke_config *ret_config,
 			    struct scar_err *err);
+/** SCAR_ERR_CONFIG if there is no Runtime API: only a job of AWS Batch does without. */
+int scar_invoke_config_need_api(const struct scar_invoke_config *config, struct scar_err *err);
 void scar_invoke_config_clear(struct scar_invoke_config *config);
 
 /** Value of a variable in such a list, or NULL. Borrowed. */

@@ -28,6 +28,8 @@ static const struct scar_definition_key keys[] = {
 	{"init_script", "SCAR_SCRIPT", "a path in the function's package"},
 	{"log_level", "SCAR_LOG_LEVEL", "`CRITICAL` and `WARNING` are `FATAL` and `WARN` here"},
 	{"download_input", "SCAR_DOWNLOAD_INPUT", ""},
+	{"execution_mode", "SCAR_EXECUTION_MODE", ""},
+	{"batch.multi_node_parallel.enabled", "SCAR_BATCH_MULTI_NODE", ""},
 };
 /* clang-format on */
 

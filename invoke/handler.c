@@ -13,6 +13,7 @@
 #include "extractor/store.h"
 #include "invoke/answer.h"
 #include "invoke/config.h"
+#include "invoke/delegate.h"
 #include "invoke/engine/engine.h"
 #include "invoke/events/event.h"
 #include "invoke/image.h"
@@ -29,6 +30,7 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
 #include "runtime/base/fs.h"
+#include "runtime/base/limits.h"
 #include "runtime/base/log.h"
 
 /* Between SIGTERM and SIGKILL, if there is that much time. */
@@ -57,6 +59,7 @@ struct work {
 	struct scar_image_use use;
 	struct scar_user user;
 	const struct limits *limits;
+	bool delegated; /* nothing is run here, AWS Batch does it */
 	struct scar_response *response;
 	struct scar_answer *answer;
 };
@@ -189,6 +192,30 @@ static bool is_worth_keeping(const struct scar_run_result *result)
 	return result->timed_out || (result->status.exited && result->status.code == 0);
 }
 
+/* AWS Batch shall do this item. To the answer it is as if a program had said so and ended well. @return as run_plan() */
+static int delegate_item(const struct work *work, size_t index, struct scar_err *err)
+{
+	const struct scar_invoke_config *config = work->invoke->config;
+	const struct scar_delegation delegation = {
+		.request_id = work->invocation->request_id,
+		.event = &work->event->items[index].document,
+		.script = config->script.len > 0 ? &config->script : NULL,
+	};
+	struct scar_run_result result = {.status.exited = true};
+	scar_buf_auto struct scar_buf text;
+
+	scar_buf_init(&text, SCAR_KIB(4));
+	if (scar_delegate(config, &delegation, &text, err) < 0 ||
+	    scar_answer_write(work->answer, text.data, text.len, err) < 0)
+		return -1;
+	return scar_answer_ran(work->answer, index, &result, -1, err);
+}
+
+static bool delegates_too_much(const struct work *work)
+{
+	return work->invoke->config->execution == SCAR_EXECUTION_LAMBDA_BATCH;
+}
+
 /* @return 1 to go on with the next item, 0 to stop, -1 */
 static int run_plan(const struct work *work, size_t index, const struct scar_plan *plan,
 		    const struct scar_workspace *workspace, struct scar_err *err)
@@ -213,6 +240,8 @@ static int run_plan(const struct work *work, size_t index, const struct scar_pla
 
 	if (scar_run(&options, &result, err) < 0)
 		return -1;
+	if (result.timed_out && delegates_too_much(work))
+		return delegate_item(work, index, err);
 	if (is_worth_keeping(&result) &&
 	    scar_staging_deliver(work->invoke->config->storage, workspace, work->limits->deliver_ms,
 				 err) < 0)
@@ -263,6 +292,11 @@ static int run_item(const struct work *work, size_t index, struct scar_err *err)
 	struct scar_err other;
 	int result;
 
+	if (work->delegated)
+		return delegate_item(work, index, err);
+	if (work->limits->stop_ms && scar_clock_left_ms(work->limits->stop_ms) == 0 &&
+	    delegates_too_much(work))
+		return delegate_item(work, index, err);
 	if (work->limits->stop_ms && scar_clock_left_ms(work->limits->stop_ms) == 0)
 		return scar_err_set(err, SCAR_ERR_TIMEOUT,
 				    "there was no time left to begin with this record");
@@ -391,6 +425,13 @@ static int read_job(const struct scar_invoke_config *config,
 	return scar_job_parse(text->data, text->len, job, err);
 }
 
+/* For Lambda, not for a larger machine. */
+static bool is_too_much(const struct scar_err *err)
+{
+	return err->kind == SCAR_ERR_NOSPACE || err->kind == SCAR_ERR_LIMIT ||
+	       err->kind == SCAR_ERR_TIMEOUT;
+}
+
 static int handle_event(struct work *work, struct scar_err *err)
 {
 	const struct scar_invoke_config *config = work->invoke->config;
@@ -401,11 +442,20 @@ static int handle_event(struct work *work, struct scar_err *err)
 		return scar_answer_finish(work->answer, err);
 	if (config->mode == SCAR_MODE_SERVER)
 		return run_items(work, err);
+	work->delegated = config->execution == SCAR_EXECUTION_BATCH;
+	if (work->delegated)
+		return run_items(work, err);
 	if (read_job(config, work->invocation, work->event, &work->job, err) < 0 ||
-	    choose_image(config, &work->job, &reference, err) < 0 ||
-	    scar_images_get(work->invoke->images, reference, work->limits->stop_ms, &work->use,
-			    err) < 0 ||
-	    scar_user_resolve(work->use.entry->rootfs_fd, work->use.image->config.user, &work->user,
+	    choose_image(config, &work->job, &reference, err) < 0)
+		return -1;
+	if (scar_images_get(work->invoke->images, reference, work->limits->stop_ms, &work->use,
+			    err) < 0) {
+		work->delegated = delegates_too_much(work) && is_too_much(err);
+		if (work->delegated)
+			scar_warn("%s: AWS Batch shall do it", err->msg);
+		return work->delegated ? run_items(work, err) : -1;
+	}
+	if (scar_user_resolve(work->use.entry->rootfs_fd, work->use.image->config.user, &work->user,
 			      err) < 0)
 		return -1;
 	return run_items(work, err);

@@ -3,7 +3,7 @@
  * bootstrap: the custom runtime. Takes invocations of Lambda's Runtime API and runs each as a program of a container image.
  *
  * Arguments do not matter: as AWS_LAMBDA_EXEC_WRAPPER of a managed runtime it is started with that runtime's command line, and takes
- * its place.
+ * its place. In a container of AWS Batch it is the supervisor of a job (batch.h).
  */
 #include <pthread.h>
 #include <signal.h>
@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "invoke/batch.h"
 #include "invoke/config.h"
 #include "invoke/handler.h"
 #include "invoke/workers.h"
@@ -134,7 +135,10 @@ int main(int argc, char **argv)
 	/* A program that does not read its input, or a peer that goes away, is an error of a call and not our end. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	set_up_log(SCAR_LOG_INFO, false);
-	if (scar_invoke_config_load(environ, &config, &err) < 0)
+	if (scar_batch_is_job(environ))
+		return scar_batch_run(environ);
+	if (scar_invoke_config_load(environ, &config, &err) < 0 ||
+	    scar_invoke_config_need_api(&config, &err) < 0)
 		return give_up(scar_environment_get(environ, "AWS_LAMBDA_RUNTIME_API"), &err);
 	set_up_log((enum scar_log_level)config.log_level,
 		   config.log_format == SCAR_LOG_FORMAT_JSON);

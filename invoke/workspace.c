@@ -23,7 +23,8 @@
 /* Where things are below the workspace. */
 #define IN_TMP "tmp"
 #define IN_SHM "shm"
-#define IN_SCAR IN_TMP "/scar"
+#define NAME_HERE "scar"
+#define IN_SCAR IN_TMP "/" NAME_HERE
 #define IN_INPUT IN_SCAR "/input"
 #define IN_OUTPUT IN_SCAR "/output"
 #define IN_EVENT IN_INPUT "/event"
@@ -197,6 +198,37 @@ int scar_workspace_create(const char *store_dir, const char *request_id,
 	}
 	*ret_workspace = workspace;
 	return 0;
+}
+
+static int name_here(struct scar_workspace *workspace, struct scar_err *err)
+{
+	workspace->path = strdup(SCAR_GUEST_TMP "/" NAME_HERE);
+	workspace->tmp_path = strdup(SCAR_GUEST_TMP);
+	workspace->shm_path = strdup(SCAR_GUEST_SHM);
+	return workspace->path && workspace->tmp_path && workspace->shm_path ? 0 : no_memory(err);
+}
+
+int scar_workspace_create_here(struct scar_workspace *ret_workspace, struct scar_err *err)
+{
+	struct scar_workspace workspace = SCAR_WORKSPACE_NONE;
+	struct scar_err other;
+
+	workspace.parent_fd = open(SCAR_GUEST_TMP, OPEN_DIR);
+	workspace.fd = open("/", OPEN_DIR);
+	if (workspace.parent_fd < 0 || workspace.fd < 0)
+		scar_err_errno(err, errno, "cannot open " SCAR_GUEST_TMP);
+	else if (mkdirat(workspace.parent_fd, NAME_HERE, 0755) < 0)
+		scar_err_errno(err, errno, "cannot make " SCAR_GUEST_TMP "/" NAME_HERE);
+	else if (!(workspace.name = strdup(NAME_HERE)))
+		no_memory(err);
+	else if (name_here(&workspace, err) == 0 &&
+		 make_dir(workspace.fd, IN_INPUT, 0755, err) == 0 &&
+		 make_dir(workspace.fd, IN_OUTPUT, 0777, err) == 0) {
+		*ret_workspace = workspace;
+		return 0;
+	}
+	(void)scar_workspace_remove(&workspace, &other);
+	return -1;
 }
 
 /* ---- filling ---- */

@@ -45,6 +45,11 @@ int scar_workspace_sweep(const char *store_dir, struct scar_err *err);
 /** Makes one; `request_id` comes from outside and is made a safe name. On failure nothing is left. */
 int scar_workspace_create(const char *store_dir, const char *request_id,
 			  struct scar_workspace *ret_workspace, struct scar_err *err);
+/**
+ * Makes that of a program which runs on this machine itself: /tmp/scar, at the very paths that the program is told. SCAR_ERR_IO if that exists: then
+ * another is at work, or it is somebody's store.
+ */
+int scar_workspace_create_here(struct scar_workspace *ret_workspace, struct scar_err *err);
 /** Writes the file that INPUT_FILE_PATH names. */
 int scar_workspace_put_event(const struct scar_workspace *workspace, const void *data, size_t len,
 			     struct scar_err *err);

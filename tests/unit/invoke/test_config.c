@@ -134,8 +134,10 @@ static void without_a_runtime_api_there_is_nothing_to_do(void **state)
 	struct scar_invoke_config config = {0};
 
 	(void)state;
-	assert_int_equal(scar_invoke_config_load(environment, &config, &err), -1);
+	assert_int_equal(scar_invoke_config_load(environment, &config, &err), 0);
+	assert_int_equal(scar_invoke_config_need_api(&config, &err), -1);
 	assert_non_null(strstr(err.msg, "AWS_LAMBDA_RUNTIME_API"));
+	scar_invoke_config_clear(&config);
 }
 
 static void a_script_is_base64_or_a_file(void **state)
