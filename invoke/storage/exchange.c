@@ -18,7 +18,6 @@
 
 /* First wait before a new try; doubled each time. */
 #define WAIT_MS 100
-#define PIECE SCAR_KIB(64)
 
 /* One attempt. */
 struct attempt {
@@ -114,23 +113,6 @@ int scar_exchange_element(const struct scar_exchange *exchange, const char *name
 
 /* ---- bodies ---- */
 
-static int read_piece(int fd, uint64_t offset, void *data, size_t size, size_t *ret_len,
-		      struct scar_err *err)
-{
-	ssize_t got;
-
-	do
-		got = pread(fd, data, size, (off_t)offset);
-	while (got < 0 && errno == EINTR);
-	if (got < 0)
-		return scar_err_errno(err, errno, "cannot read an output file");
-	if (got == 0)
-		return scar_err_set(err, SCAR_ERR_IO,
-				    "an output file became shorter while it was read");
-	*ret_len = (size_t)got;
-	return 0;
-}
-
 static int give_body(void *ctx, void *data, size_t size, size_t *ret_len, struct scar_err *err)
 {
 	struct attempt *attempt = ctx;
@@ -140,8 +122,8 @@ static int give_body(void *ctx, void *data, size_t size, size_t *ret_len, struct
 	*ret_len = 0;
 	if (left == 0)
 		return 0;
-	if (read_piece(exchange->body_fd, exchange->body_offset + attempt->sent, data,
-		       left < size ? (size_t)left : size, ret_len, err) < 0)
+	if (scar_fs_read_at(exchange->body_fd, exchange->body_offset + attempt->sent, data,
+			    left < size ? (size_t)left : size, ret_len, err) < 0)
 		return -1;
 	attempt->sent += *ret_len;
 	return 0;
@@ -150,28 +132,12 @@ static int give_body(void *ctx, void *data, size_t size, size_t *ret_len, struct
 int scar_exchange_hash(int fd, uint64_t offset, uint64_t len, struct scar_exchange_hash *ret_hash,
 		       struct scar_err *err)
 {
-	scar_hasher_auto struct scar_hasher *hasher = scar_hasher_create(SCAR_DIGEST_SHA256, err);
-	scar_free_auto char *piece = malloc(PIECE);
 	char hex[SCAR_DIGEST_TEXT_MAX];
 	scar_buf_auto struct scar_buf base64;
 	struct scar_digest digest;
 
 	scar_buf_init(&base64, sizeof ret_hash->base64 - 1);
-	if (!hasher)
-		return -1;
-	if (!piece)
-		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
-	while (len > 0) {
-		size_t got = 0;
-
-		if (read_piece(fd, offset, piece, len < PIECE ? (size_t)len : PIECE, &got, err) <
-			    0 ||
-		    scar_hasher_update(hasher, piece, got, err) < 0)
-			return -1;
-		offset += got;
-		len -= got;
-	}
-	if (scar_hasher_finish(hasher, &digest, err) < 0 ||
+	if (scar_digest_of_file(SCAR_DIGEST_SHA256, fd, offset, len, &digest, err) < 0 ||
 	    scar_base64_encode(digest.bytes, 32, &base64, err) < 0)
 		return -1;
 	snprintf(ret_hash->hex, sizeof ret_hash->hex, "%s", scar_digest_hex(&digest, hex));

@@ -3,13 +3,13 @@
  * S3 and what speaks its protocol. Every request is signed together with the digest of its body, so that the server refuses
  * what was altered on its way. Large files go in parts, which the server joins only when all are there.
  */
-#include <ctype.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "invoke/storage/exchange.h"
+#include "runtime/base/bucket.h"
 #include "runtime/base/err.h"
 #include "runtime/base/limits.h"
 #include "runtime/base/sigv4.h"
@@ -121,47 +121,15 @@ static int sign(const struct scar_exchange *exchange, struct scar_http_request *
 	return 0;
 }
 
-/* Names that a host name cannot carry, or that a certificate of one level does not cover, stay in the path. */
-static bool fits_host(const char *bucket)
-{
-	for (; *bucket; bucket++) {
-		if (!islower((unsigned char)*bucket) && !isdigit((unsigned char)*bucket) &&
-		    *bucket != '-')
-			return false;
-	}
-	return true;
-}
-
-static int append_bucket(const struct scar_storage_account *account, const char *bucket,
-			 struct scar_buf *url, struct scar_err *err)
-{
-	const char *tail = strncmp(account->region, "cn-", 3) == 0 ? ".cn" : "";
-
-	if (account->endpoint) {
-		if (scar_buf_append_str(url, account->endpoint, err) < 0)
-			return -1;
-		return scar_exchange_append_path(url, bucket, err);
-	}
-	if (fits_host(bucket))
-		return scar_buf_printf(url, err, "https://%s.s3.%s.amazonaws.com%s", bucket,
-				       account->region, tail);
-	if (scar_buf_printf(url, err, "https://s3.%s.amazonaws.com%s", account->region, tail) < 0)
-		return -1;
-	return scar_exchange_append_path(url, bucket, err);
-}
-
 static int make_url(const struct scar_storage_account *account, const char *bucket, const char *key,
 		    struct scar_buf *url, struct scar_err *err)
 {
-	if (!bucket || !*bucket || strcmp(bucket, ".") == 0 || strcmp(bucket, "..") == 0 ||
-	    strchr(bucket, '/'))
-		return scar_err_set(err, SCAR_ERR_CONFIG, "%s: \"%.100s\" is no bucket",
-				    account->name, bucket ? bucket : "");
 	if (!key || !*key)
 		return scar_err_set(err, SCAR_ERR_CONFIG, "%s: no key in bucket %.100s",
-				    account->name, bucket);
-	if (append_bucket(account, bucket, url, err) < 0)
-		return -1;
+				    account->name, bucket ? bucket : "");
+	if (scar_bucket_append_url(url, account->endpoint, account->region, bucket ? bucket : "",
+				   false, err) < 0)
+		return scar_err_wrap(err, "%s", account->name);
 	return scar_exchange_append_path(url, key, err);
 }
 

@@ -7,6 +7,10 @@
 #include <string.h>
 
 #include "runtime/base/err.h"
+#include "runtime/base/fs.h"
+#include "runtime/base/limits.h"
+
+#define PIECE SCAR_KIB(64)
 
 static const struct algorithm {
 	enum scar_digest_alg alg;
@@ -176,4 +180,27 @@ int scar_hasher_finish(struct scar_hasher *hasher, struct scar_digest *ret_diges
 		return scar_err_set(err, SCAR_ERR_INTERNAL, "cannot finish a digest");
 	*ret_digest = digest;
 	return 0;
+}
+
+int scar_digest_of_file(enum scar_digest_alg alg, int fd, uint64_t offset, uint64_t len,
+			struct scar_digest *ret_digest, struct scar_err *err)
+{
+	scar_hasher_auto struct scar_hasher *hasher = scar_hasher_create(alg, err);
+	scar_free_auto char *piece = malloc(PIECE);
+
+	if (!hasher)
+		return -1;
+	if (!piece)
+		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
+	while (len > 0) {
+		size_t got = 0;
+
+		if (scar_fs_read_at(fd, offset, piece, len < PIECE ? (size_t)len : PIECE, &got,
+				    err) < 0 ||
+		    scar_hasher_update(hasher, piece, got, err) < 0)
+			return -1;
+		offset += got;
+		len -= got;
+	}
+	return scar_hasher_finish(hasher, ret_digest, err);
 }

@@ -35,6 +35,10 @@ bool scar_digest_equal(const struct scar_digest *a, const struct scar_digest *b)
 int scar_digest_of(enum scar_digest_alg alg, const void *data, size_t len,
 		   struct scar_digest *ret_digest, struct scar_err *err);
 
+/** Digest of len bytes of a file from offset on; one that ends before is SCAR_ERR_IO. The descriptor's position stays. */
+int scar_digest_of_file(enum scar_digest_alg alg, int fd, uint64_t offset, uint64_t len,
+			struct scar_digest *ret_digest, struct scar_err *err);
+
 /** A running digest; usable from one thread at a time. */
 struct scar_hasher;
 struct scar_hasher *scar_hasher_create(enum scar_digest_alg alg, struct scar_err *err);

@@ -72,6 +72,22 @@ int scar_fs_read_all(int fd, const char *what, struct scar_buf *buf, struct scar
 	}
 }
 
+int scar_fs_read_at(int fd, uint64_t offset, void *data, size_t size, size_t *ret_len,
+		    struct scar_err *err)
+{
+	ssize_t got;
+
+	do
+		got = pread(fd, data, size, (off_t)offset);
+	while (got < 0 && errno == EINTR);
+	if (got < 0)
+		return scar_err_errno(err, errno, "cannot read a file");
+	if (got == 0)
+		return scar_err_set(err, SCAR_ERR_IO, "a file became shorter while it was read");
+	*ret_len = (size_t)got;
+	return 0;
+}
+
 int scar_fs_read_file(int dirfd, const char *path, struct scar_buf *buf, struct scar_err *err)
 {
 	scar_fd_auto int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);

@@ -19,6 +19,9 @@ struct scar_err;
 int scar_fs_write_all(int fd, const void *data, size_t len, const char *what, struct scar_err *err);
 /** Reads up to EOF into buf (bounded by it). */
 int scar_fs_read_all(int fd, const char *what, struct scar_buf *buf, struct scar_err *err);
+/** Reads at least one byte and at most `size` from offset on; a file that ends before is SCAR_ERR_IO. */
+int scar_fs_read_at(int fd, uint64_t offset, void *data, size_t size, size_t *ret_len,
+		    struct scar_err *err);
 /** Reads the file path below dirfd (AT_FDCWD allowed). A missing file is SCAR_ERR_NOT_FOUND. */
 int scar_fs_read_file(int dirfd, const char *path, struct scar_buf *buf, struct scar_err *err);
 /**
