@@ -60,8 +60,12 @@ int main(int argc, char **argv)
 	seccomp_attr_set(filter, SCMP_FLTATR_CTL_NNP, 0);
 	deny(filter, not_permitted, COUNT(not_permitted), EPERM);
 	deny(filter, missing, COUNT(missing), ENOSYS);
-	if (kernel && strcmp(kernel, "4.14") == 0)
+	if (kernel && strcmp(kernel, "4.14") == 0) {
 		deny(filter, newer_than_4_14, COUNT(newer_than_4_14), ENOSYS);
+		if (seccomp_rule_add(filter, SCMP_ACT_ERRNO(EINVAL), SCMP_SYS(madvise), 1,
+				     SCMP_A2(SCMP_CMP_EQ, 23 /* MADV_POPULATE_WRITE */)))
+			return 125;
+	}
 	for (size_t i = 0; i < COUNT(refused_prctls); i++)
 		if (seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(prctl), 1,
 				     SCMP_A0(SCMP_CMP_EQ, refused_prctls[i])))

@@ -68,6 +68,8 @@ const uint8_t scar_call_kinds[SCAR_CALLS_MAX] = {
 	[__NR_statfs] = OWN,
 	[__NR_fstatfs] = OWN,
 	[__NR_truncate] = PATHS,
+	/* Refused in Lambda, done otherwise. */
+	[__NR_fallocate] = OWN,
 	[__NR_chdir] = PATHS,
 	[__NR_fchdir] = OWN,
 	[__NR_mkdirat] = PATHS,

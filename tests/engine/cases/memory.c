@@ -255,8 +255,53 @@ static void clocks(void)
 	see("processors %d", sysconf(_SC_NPROCESSORS_ONLN) > 0);
 }
 
+/** Room for a file: Lambda refuses fallocate(2), and databases do not start without it. */
+static void allocated(void)
+{
+	struct stat st;
+	char bytes[8] = "";
+	int pipes[2], fd = open("f", O_RDWR | O_CREAT, 0600);
+
+	write(fd, "content", 7);
+	see_ok("within the file", fallocate(fd, 0, 2, 3));
+	fstat(fd, &st);
+	see("size %ld", (long)st.st_size);
+	see_ok("beyond its end", fallocate(fd, 0, 5000, 3000000));
+	fstat(fd, &st);
+	see("size %ld, room %d", (long)st.st_size, st.st_blocks * 512 >= 3000000);
+	pread(fd, bytes, 7, 0);
+	see("begins with %s", bytes);
+	see("then zero %d", pread(fd, bytes, 1, 6000) == 1 && !bytes[0]);
+	see("position %ld", (long)lseek(fd, 0, SEEK_CUR));
+	see_ok("nothing", fallocate(fd, 0, 0, 0));
+	see_ok("before the start", fallocate(fd, 0, -1, 5));
+	see_ok("beyond all files", fallocate(fd, 0, 5, INT64_MAX));
+	see("more than there is %d", fallocate(fd, 0, 0, 1ll << 50) < 0);
+	fd = open("f", O_RDONLY);
+	see_ok("of a descriptor for reading", fallocate(fd, 0, 0, 1));
+	fd = open("a", O_WRONLY | O_APPEND | O_CREAT, 0600);
+	see_ok("of one that appends", fallocate(fd, 0, 0, 10000));
+	write(fd, "end", 3);
+	fstat(fd, &st);
+	see("size %ld", (long)st.st_size);
+	pipe(pipes);
+	see_ok("of a pipe", fallocate(pipes[1], 0, 0, 1));
+	see_ok("of a directory", fallocate(open(".", O_RDONLY), 0, 0, 1));
+	see_ok("of no descriptor", fallocate(-1, 0, 0, 1));
+	fd = open("s", O_RDWR | O_CREAT, 0600);
+	ftruncate(fd, 1 << 20);
+	see("posix_fallocate of a hole %s", errno_name(posix_fallocate(fd, 0, 1 << 20)));
+	fstat(fd, &st);
+	see("size %ld, room %d", (long)st.st_size, st.st_blocks * 512 >= 1 << 20);
+	fd = memfd_create("sealed", MFD_ALLOW_SEALING);
+	see_ok("of memory", fallocate(fd, 0, 0, 100));
+	fcntl(fd, F_ADD_SEALS, F_SEAL_GROW);
+	see_ok("of sealed memory", fallocate(fd, 0, 0, 10000));
+}
+
 CONFORM_GROUP(memory, {"memory_mapping", mapping}, {"memory_generated", generated},
 	      {"memory_late_code", late_code}, {"memory_text_relocation", text_relocation},
 	      {"memory_text_comes_and_goes", text_comes_and_goes},
 	      {"memory_engine_places", engine_places}, {"memory_shared", shared},
-	      {"memory_locks", locks}, {"memory_clocks", clocks});
+	      {"memory_allocated", allocated}, {"memory_locks", locks},
+	      {"memory_clocks", clocks});

@@ -383,6 +383,7 @@ static long run_own(struct scar_regs *r)
 	case __NR_mremap:
 	case __NR_mprotect:
 	case __NR_pkey_mprotect: return scar_call_memory(r);
+	case __NR_fallocate: return scar_call_allocate(r);
 	case __NR_execve:
 	case __NR_execveat:
 	case __NR_clone:

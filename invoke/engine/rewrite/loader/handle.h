@@ -63,6 +63,7 @@ long scar_call_descriptors(struct scar_regs *regs);
 long scar_call_socket(struct scar_regs *regs);
 long scar_call_identity(struct scar_regs *regs);
 long scar_call_memory(struct scar_regs *regs);
+long scar_call_allocate(struct scar_regs *regs);
 long scar_call_process(struct scar_regs *regs);
 
 /** Resolves for a call; a path pointer that cannot be one is -EFAULT. */
