@@ -5,11 +5,14 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/fsuid.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -144,5 +147,98 @@ static void devices(void)
 	see_owner("sgid");
 }
 
+static struct __user_cap_header_struct capabilities = {_LINUX_CAPABILITY_VERSION_3, 0};
+
+static void see_capabilities(const char *label)
+{
+	struct __user_cap_data_struct c[2] = {{0}};
+
+	see_ok("capget", syscall(SYS_capget, &capabilities, c));
+	/* A machine may lack others. */
+	see("%s: permitted %x effective %x", label, c[0].permitted & 0xff, c[0].effective & 0xff);
+}
+
+static long want_capabilities(uint32_t effective, uint32_t permitted)
+{
+	struct __user_cap_data_struct c[2] = {{effective, permitted, 0}};
+
+	return syscall(SYS_capset, &capabilities, c);
+}
+
+static void drop_for_good(void)
+{
+	see_ok("setuid", setuid(100));
+	see_capabilities("nothing kept");
+	see_ok("ask for one", want_capabilities(1 << CAP_CHOWN, 1 << CAP_CHOWN));
+	see_ok("setgroups", setgroups(0, NULL));
+	_exit(0);
+}
+
+/** What setpriv, named, ntpd and others do. */
+static void keep_some(void)
+{
+	const uint32_t some = 1 << CAP_SETGID | 1 << CAP_SETUID;
+
+	see_ok("PR_SET_KEEPCAPS", prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0));
+	see_ok("setresuid", setresuid(100, 100, 100));
+	see_capabilities("kept");
+	see_ok("setgroups", setgroups(0, NULL));
+	see_ok("take two", want_capabilities(some, some));
+	see_capabilities("two");
+	see_ok("setresgid", setresgid(101, 101, 101));
+	see_ok("setgroups", setgroups(0, NULL));
+	see_ok("take them all", want_capabilities(some, ~0u));
+	see_ids("now");
+	see_ok("setuid back", setuid(0));
+	see_ids("root");
+	_exit(0);
+}
+
+static void drop_one(void)
+{
+	put_file("f", "x");
+	see_ok("drop one", want_capabilities(0xfe, 0xfe));
+	see_ok("chown", chown("f", 5, 6));
+	see_ok("setuid", setuid(100));
+	_exit(0);
+}
+
+static void for_a_while(void)
+{
+	see_ok("seteuid", seteuid(100));
+	see_capabilities("as another");
+	see_ok("setgroups", setgroups(0, NULL));
+	see_ok("seteuid", seteuid(0));
+	see_capabilities("again");
+	see_ok("setreuid", setreuid(100, 100));
+	see_capabilities("both");
+	_exit(0);
+}
+
+static void capability_sets(void)
+{
+	static void (*const steps[])(void) = {drop_for_good, keep_some, drop_one, for_a_while};
+	struct __user_cap_header_struct odd = {0x12345678, 0};
+	struct __user_cap_data_struct c[2];
+
+	see_capabilities("root");
+	see_ok("odd version, asked", syscall(SYS_capget, &odd, NULL));
+	see("answer %x", odd.version);
+	odd.version = 1;
+	see_ok("odd version", syscall(SYS_capget, &odd, c));
+	odd.version = 1;
+	see_ok("odd version, set", syscall(SYS_capset, &odd, c));
+	see_ok("no header", syscall(SYS_capget, NULL, c));
+	see_ok("no sets", syscall(SYS_capset, &capabilities, NULL));
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		pid_t pid = fork();
+
+		if (pid == 0)
+			steps[i]();
+		see_child("child", pid);
+	}
+}
+
 CONFORM_GROUP(identity, {"identity_root", root}, {"identity_chown", change_owner},
-	      {"identity_become", become}, {"identity_devices", devices});
+	      {"identity_become", become}, {"identity_devices", devices},
+	      {"identity_capabilities", capability_sets});

@@ -303,5 +303,4 @@ CONFORM_GROUP(memory, {"memory_mapping", mapping}, {"memory_generated", generate
 	      {"memory_late_code", late_code}, {"memory_text_relocation", text_relocation},
 	      {"memory_text_comes_and_goes", text_comes_and_goes},
 	      {"memory_engine_places", engine_places}, {"memory_shared", shared},
-	      {"memory_allocated", allocated}, {"memory_locks", locks},
-	      {"memory_clocks", clocks});
+	      {"memory_allocated", allocated}, {"memory_locks", locks}, {"memory_clocks", clocks});

@@ -6,6 +6,7 @@
 #include <linux/capability.h>
 
 #include "invoke/engine/guest/sys.h"
+#include "invoke/engine/rewrite/loader/capabilities.h"
 #include "invoke/engine/rewrite/loader/owners.h"
 #include "invoke/engine/rewrite/loader/undo.h"
 
@@ -26,35 +27,34 @@ uint32_t scar_shown_gid(uint32_t host_gid)
 /* The three ids of users, or of groups; the fs id follows the effective one. */
 struct trio {
 	uint32_t *real, *effective, *saved, *fs;
+	unsigned capability; /* that lets them be anything */
 };
 
 static struct trio users(void)
 {
 	struct scar_guest_ids *i = &scar_loader.guest.ids;
 
-	return (struct trio){&i->ruid, &i->euid, &i->suid, &i->fsuid};
+	return (struct trio){&i->ruid, &i->euid, &i->suid, &i->fsuid, CAP_SETUID};
 }
 
 static struct trio groups(void)
 {
 	struct scar_guest_ids *i = &scar_loader.guest.ids;
 
-	return (struct trio){&i->rgid, &i->egid, &i->sgid, &i->fsgid};
-}
-
-static bool is_root(void)
-{
-	return scar_loader.guest.ids.euid == 0;
+	return (struct trio){&i->rgid, &i->egid, &i->sgid, &i->fsgid, CAP_SETGID};
 }
 
 /* An unprivileged process may only take what it already has. */
 static bool may_take(const struct trio *t, uint32_t id)
 {
-	return id == KEEP || is_root() || id == *t->real || id == *t->effective || id == *t->saved;
+	return id == KEEP || scar_capable(t->capability) || id == *t->real || id == *t->effective ||
+	       id == *t->saved;
 }
 
 static long set_three(struct trio t, uint32_t real, uint32_t effective, uint32_t saved)
 {
+	const struct scar_guest_ids before = scar_capabilities_before();
+
 	if (!may_take(&t, real) || !may_take(&t, effective) || !may_take(&t, saved))
 		return -EPERM;
 	if (real != KEEP)
@@ -63,24 +63,27 @@ static long set_three(struct trio t, uint32_t real, uint32_t effective, uint32_t
 		*t.saved = saved;
 	if (effective != KEEP)
 		*t.effective = *t.fs = effective;
+	scar_capabilities_after(&before);
 	return 0;
 }
 
-/* setuid(2): of root it sets all three, of others the effective one. */
+/* setuid(2): of the privileged it sets all three, of others the effective one. */
 static long set_one(struct trio t, uint32_t id)
 {
-	return is_root() ? set_three(t, id, id, id) : set_three(t, KEEP, id, KEEP);
+	return scar_capable(t.capability) ? set_three(t, id, id, id) : set_three(t, KEEP, id, KEEP);
 }
 
 /* setreuid(2): the saved id follows if the real one is set or the effective one differs from it. */
 static long set_two(struct trio t, uint32_t real, uint32_t effective)
 {
+	const struct scar_guest_ids before = scar_capabilities_before();
 	uint32_t old_real = *t.real;
 	bool saves = real != KEEP || (effective != KEEP && effective != old_real);
 	long ret = set_three(t, real, effective, KEEP);
 
 	if (ret == 0 && saves)
 		*t.saved = *t.effective;
+	scar_capabilities_after(&before);
 	return ret;
 }
 
@@ -124,7 +127,7 @@ static long set_groups(uint64_t count, const uint32_t *list)
 {
 	struct scar_guest_ids *ids = &scar_loader.guest.ids;
 
-	if (!is_root())
+	if (!scar_capable(CAP_SETGID))
 		return -EPERM;
 	if (count > 65536)
 		return -EINVAL;
@@ -135,30 +138,6 @@ static long set_groups(uint64_t count, const uint32_t *list)
 	for (uint32_t i = 0; i < ids->group_count; i++)
 		ids->groups[i] = list[i];
 	return 0;
-}
-
-/* Root has all capabilities, others none; the kernel does not know either. */
-static long get_capabilities(struct __user_cap_header_struct *header,
-			     struct __user_cap_data_struct *data)
-{
-	long ret = scar_sys(__NR_capget, header, data);
-	unsigned sets = header && !scar_is_bad_pointer(header) &&
-					header->version == _LINUX_CAPABILITY_VERSION_1
-				? 1
-				: 2;
-
-	if (ret || !data || !is_root())
-		return ret;
-	for (unsigned i = 0; i < sets; i++)
-		data[i].effective = data[i].permitted = i ? 0x1ff : 0xffffffff;
-	return 0;
-}
-
-static long set_capabilities(const struct scar_regs *r)
-{
-	long ret = scar_sys(__NR_capset, r->arg[0], r->arg[1]);
-
-	return ret == -EPERM && is_root() ? 0 : ret;
 }
 
 long scar_call_identity(struct scar_regs *r)
@@ -183,10 +162,8 @@ long scar_call_identity(struct scar_regs *r)
 	case __NR_setfsgid: return set_fs(groups(), a);
 	case __NR_getgroups: return get_groups((int)r->arg[0], (uint32_t *)r->arg[1]);
 	case __NR_setgroups: return set_groups((uint64_t)r->arg[0], (const uint32_t *)r->arg[1]);
-	case __NR_capget:
-		return get_capabilities((struct __user_cap_header_struct *)r->arg[0],
-					(struct __user_cap_data_struct *)r->arg[1]);
-	case __NR_capset: return set_capabilities(r);
+	case __NR_capget: return scar_call_capget(r);
+	case __NR_capset: return scar_call_capset(r);
 	default: return -ENOSYS;
 	}
 }
@@ -200,6 +177,7 @@ long scar_call_chown(struct scar_regs *r)
 	long flags = at ? r->arg[4] : (r->nr == __NR_lchown ? AT_SYMLINK_NOFOLLOW_ : 0), ret;
 	int dir_fd = at ? (int)r->arg[0] : AT_FDCWD;
 	const char *path = (const char *)(at ? r->arg[1] : r->arg[0]);
+	const bool is_root = scar_capable(CAP_CHOWN);
 	struct scar_where where;
 
 	where.dir_fd = AT_FDCWD;
@@ -222,9 +200,9 @@ long scar_call_chown(struct scar_regs *r)
 			ret = scar_sys(__NR_fchownat, where.dir_fd, where.path, -1, -1, flags);
 		}
 	}
-	if (ret == -EPERM && is_root())
+	if (ret == -EPERM && is_root)
 		ret = 0;
-	if (ret == 0 && is_root()) {
+	if (ret == 0 && is_root) {
 		if (by_fd)
 			scar_owners_changed((int)r->arg[0], "", AT_EMPTY_PATH_, uid, gid);
 		else if (where.path)
@@ -232,7 +210,7 @@ long scar_call_chown(struct scar_regs *r)
 		else
 			scar_owners_changed(dir_fd, path, flags, uid, gid);
 	}
-	if (ret || is_root())
+	if (ret || is_root)
 		return ret;
 	return (uid == KEEP || uid == scar_loader.guest.ids.euid) &&
 			       (gid == KEEP || gid == scar_loader.guest.ids.egid)

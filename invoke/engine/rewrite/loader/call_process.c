@@ -10,6 +10,7 @@
 
 #include "invoke/engine/guest/sys.h"
 #include "invoke/engine/guest/text.h"
+#include "invoke/engine/rewrite/loader/capabilities.h"
 #include "invoke/engine/rewrite/loader/exec.h"
 #include "invoke/engine/rewrite/loader/known.h"
 #include "invoke/engine/rewrite/loader/text.h"
@@ -227,6 +228,8 @@ static long process_control(const struct scar_regs *r)
 		return -EPERM;
 	ret = scar_sys(__NR_prctl, r->arg[0], r->arg[1], r->arg[2], r->arg[3], r->arg[4]);
 
+	if (r->arg[0] == PR_SET_KEEPCAPS && (ret == 0 || ret == -EPERM))
+		scar_capabilities_keep(r->arg[1]);
 	switch (r->arg[0]) {
 	case PR_SET_NO_NEW_PRIVS:
 		return ret == -EPERM && r->arg[1] == 1 && !r->arg[2] && !r->arg[3] && !r->arg[4]
