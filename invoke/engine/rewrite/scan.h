@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "invoke/engine/rewrite/site.h"
 
@@ -50,7 +51,7 @@ struct scar_scan_instruction {
 	uint8_t length, flags;
 };
 
-/** Result and work space; about 300 KiB, so never on a stack. Zeroed by scar_scan_elf. */
+/** Result and work space; about 300 KiB, so never on a stack. */
 struct scar_scan {
 	struct scar_site sites[SCAR_SCAN_SITES_MAX]; /**< all but _NONE and _SKIP; by offset */
 	uint32_t site_count;
@@ -65,6 +66,13 @@ struct scar_scan {
 	uint32_t target_count;
 	uint32_t decoded_from, decoded_to; /* its range, both 0 if not kept */
 };
+
+/** Empties it; of sites only what site_count covers is ever read. */
+static inline void scar_scan_reset(struct scar_scan *scan)
+{
+	memset(&scan->site_count, 0,
+	       offsetof(struct scar_scan, ins) - offsetof(struct scar_scan, site_count));
+}
 
 /**
  * Scans a whole file mapped at `file`. A file that is no ELF of this machine has no sites.

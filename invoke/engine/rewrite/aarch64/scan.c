@@ -238,7 +238,7 @@ int scar_scan_code(const uint8_t *code, size_t size, struct scar_scan *ret_scan)
 	struct scanner s = {.file = code, .scan = ret_scan};
 	struct scar_segment *segment = &ret_scan->segments[0];
 
-	memset(ret_scan, 0, offsetof(struct scar_scan, ins));
+	scar_scan_reset(ret_scan);
 	segment->size = size < UINT32_MAX / 2 ? size : UINT32_MAX / 2;
 	return segment->size >= WORD ? scan_part(&s, segment) : 0;
 }
@@ -259,7 +259,7 @@ int scar_scan_elf(const uint8_t *file, size_t size, struct scar_scan *ret_scan)
 	const Elf64_Ehdr *h = (const void *)file;
 	const Elf64_Phdr *phdrs;
 
-	memset(ret_scan, 0, offsetof(struct scar_scan, ins));
+	scar_scan_reset(ret_scan);
 	if (size < sizeof(*h) || memcmp(h->e_ident, ELFMAG, SELFMAG) != 0 ||
 	    h->e_ident[EI_CLASS] != ELFCLASS64 || h->e_machine != EM_AARCH64 ||
 	    h->e_phentsize != sizeof(Elf64_Phdr) || h->e_phoff % 8 || h->e_phoff >= size ||

@@ -15,7 +15,7 @@
 #define TEXTS_MAX 512
 #define TRAPS_MAX 4096
 #define LOOK_SLOTS 1024
-#define LOOKS_MAX 32
+#define LOOKS_ALWAYS 4
 #define LOADER_START 0x60000000ull
 
 extern char _end[];
@@ -219,20 +219,33 @@ static int apply_segment(int image_fd, const struct scar_image_segment *s, struc
 			    prot);
 }
 
-static int patch_bare(uint64_t addr, uint64_t len, int prot)
+/* Looks for sites in code without tables. The scan is in *ret_scan, or NULL where there is nothing to patch. */
+static int scan_bare(uint64_t addr, uint64_t len, struct scar_scan **ret_scan)
 {
 	struct scar_scan *scan;
 	int ret;
 
+	*ret_scan = NULL;
 	if (!scar_scan_is_suspect((const uint8_t *)addr, len))
 		return 0;
 	scan = scan_create();
 	if (!scan)
 		return -ENOMEM;
 	ret = scar_scan_code((const uint8_t *)addr, len, scan);
-	if (ret == 0 && scan->site_count)
-		ret = patch_memory(scan->sites, scan->site_count, addr, addr,
-				   (addr + len + PAGE - 1) & ~(uint64_t)(PAGE - 1), prot);
+	if (ret == 0 && scan->site_count) {
+		*ret_scan = scan;
+		return 0;
+	}
+	scar_sys(__NR_munmap, scan, sizeof(*scan));
+	return ret;
+}
+
+/* Patches what was found, and ends the scan. */
+static int patch_bare(struct scar_scan *scan, uint64_t addr, uint64_t len, int prot)
+{
+	int ret = patch_memory(scan->sites, scan->site_count, addr, addr,
+			       (addr + len + PAGE - 1) & ~(uint64_t)(PAGE - 1), prot);
+
 	scar_sys(__NR_munmap, scan, sizeof(*scan));
 	return ret;
 }
@@ -241,10 +254,15 @@ static int patch_bare(uint64_t addr, uint64_t len, int prot)
 static int map_bare(uint64_t addr, uint64_t len, const struct stat *st, uint64_t offset, int prot)
 {
 	const uint64_t size = (uint64_t)st->st_size;
+	struct scar_scan *scan;
+	int ret;
 
 	if (st->st_nlink || !(prot & PROT_READ) || offset >= size)
 		return 0;
-	return patch_bare(addr, len < size - offset ? len : size - offset, prot);
+	if (len > size - offset)
+		len = size - offset;
+	ret = scan_bare(addr, len, &scan);
+	return scan ? patch_bare(scan, addr, len, prot) : ret;
 }
 
 static int map_locked(uint64_t addr, uint64_t len, int fd, uint64_t offset, int prot)
@@ -294,23 +312,35 @@ int scar_text_map(uint64_t addr, uint64_t len, int fd, uint64_t offset, int prot
 	return ret;
 }
 
-/* Compilers at run time make the same pages writable and executable again and again. */
+/*
+ * Compilers at run time make the same pages writable and executable again and again, and never put a
+ * system call there: of many times the first few are looked at, then ever fewer.
+ */
 static bool is_worth_a_look(uint64_t addr)
 {
-	static uint8_t looks[LOOK_SLOTS];
-	uint8_t *slot = &looks[(addr / PAGE * 0x9e3779b97f4a7c15ull >> 40) % LOOK_SLOTS];
+	static uint16_t looks[LOOK_SLOTS];
+	uint16_t *slot = &looks[(addr / PAGE * 0x9e3779b97f4a7c15ull >> 40) % LOOK_SLOTS];
+	const unsigned times = __atomic_add_fetch(slot, 1, __ATOMIC_RELAXED);
 
-	return *slot < LOOKS_MAX && ++*slot;
+	return times <= LOOKS_ALWAYS || (times & (times - 1)) == 0;
 }
 
 int scar_text_protect(uint64_t addr, uint64_t len, int prot)
 {
+	struct scar_scan *scan;
 	int ret;
 
-	if (!is_worth_a_look(addr) || !scar_scan_is_suspect((const uint8_t *)addr, len))
+	if (!is_worth_a_look(addr))
 		return 0;
+	/* Threads of a compiler do this at once, and nearly never is there anything to patch. */
+	ret = scan_bare(addr, len, &scan);
+	if (!scan)
+		return ret;
 	scar_lock_take(&text_lock);
-	ret = patch_bare(addr, len, prot);
+	if (!scar_text_touches(addr, len))
+		ret = patch_bare(scan, addr, len, prot);
+	else
+		scar_sys(__NR_munmap, scan, sizeof(*scan));
 	scar_lock_release(&text_lock);
 	return ret;
 }

@@ -143,10 +143,11 @@ static bool decode_by_vote(struct scanner *s, uint32_t site)
 	uint32_t to = s->end - site > 1024 ? site + 1024 : s->end;
 	uint32_t ways = site - from < 16 ? site - from : 16, votes = 0;
 
-	for (uint32_t i = 0; i < ways; i++)
+	for (uint32_t i = 0; i < ways; i++) {
 		votes += decode_range(s, from + i, site + SYSCALL_BYTES, site);
-	if (votes * 16 < ways * 10)
-		return false;
+		if ((votes + ways - i - 1) * 16 < ways * 10)
+			return false;
+	}
 	from = site - s->start > 1024 ? site - 1024 : s->start;
 	for (uint32_t i = 0; i < 16 && from + i <= site; i++)
 		if (decode_range(s, from + i, to, site))
@@ -503,7 +504,8 @@ static int scan_part(struct scanner *s, struct scar_segment *segment)
 	s->vaddr = segment->vaddr;
 	if (scan_segment(s, segment))
 		return -E2BIG;
-	distrust_far_targets(s);
+	if (s->scan->site_count)
+		distrust_far_targets(s);
 	return 0;
 }
 
@@ -512,7 +514,7 @@ int scar_scan_code(const uint8_t *code, size_t size, struct scar_scan *ret_scan)
 	struct scanner s = {.file = code, .scan = ret_scan, .bare = true};
 	struct scar_segment *segment = &ret_scan->segments[0];
 
-	memset(ret_scan, 0, offsetof(struct scar_scan, ins));
+	scar_scan_reset(ret_scan);
 	segment->size = size < UINT32_MAX / 2 ? size : UINT32_MAX / 2;
 	return segment->size >= SYSCALL_BYTES ? scan_part(&s, segment) : 0;
 }
@@ -530,7 +532,7 @@ int scar_scan_elf(const uint8_t *file, size_t size, struct scar_scan *ret_scan)
 	const Elf64_Ehdr *h = (const void *)file;
 	const Elf64_Phdr *phdrs, *unwind = NULL;
 
-	memset(ret_scan, 0, offsetof(struct scar_scan, ins));
+	scar_scan_reset(ret_scan);
 	ret_scan->site_count = ret_scan->segment_count = 0;
 	if (size < sizeof(*h) || memcmp(h->e_ident, ELFMAG, SELFMAG) != 0 ||
 	    h->e_ident[EI_CLASS] != ELFCLASS64 || h->e_machine != EM_X86_64 ||
