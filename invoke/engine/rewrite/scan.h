@@ -32,6 +32,7 @@ static inline uint8_t scar_scan_last_resort(int32_t nr)
 #define SCAR_SCAN_SITES_MAX 8192
 #define SCAR_SCAN_INSTRUCTIONS_MAX 4096
 #define SCAR_SCAN_SEGMENTS_MAX 4
+#define SCAR_SCAN_PAGE_WORDS 1024
 
 /** An executable PT_LOAD, clipped to the file. */
 struct scar_segment {
@@ -64,7 +65,8 @@ struct scar_scan {
 	uint32_t ins_count;
 	uint32_t targets[SCAR_SCAN_INSTRUCTIONS_MAX];
 	uint32_t target_count;
-	uint32_t decoded_from, decoded_to; /* its range, both 0 if not kept */
+
+	uint64_t pages[SCAR_SCAN_PAGE_WORDS]; /* where windows are, roughly */
 };
 
 /** Empties it; of sites only what site_count covers is ever read. */

@@ -8,6 +8,7 @@
 #include "invoke/engine/guest/calls.h"
 #include "invoke/engine/guest/sys.h"
 #include "invoke/engine/rewrite/x86_64/decode.h"
+#include "invoke/engine/rewrite/x86_64/search.h"
 #include "invoke/engine/rewrite/x86_64/tables.h"
 #include "invoke/engine/rewrite/x86_64/unwind.h"
 
@@ -80,6 +81,9 @@ static bool decode_range(struct scanner *s, uint32_t from, uint32_t to, uint32_t
 			scar_tables_see(&s->tables, s->file + at - in.length, in.length,
 					s->vaddr + (at - s->start));
 		met |= at - in.length == site;
+		/* Most candidates are bytes within an instruction: the rest of their function is of no use. */
+		if (at > site && !met)
+			return false;
 	}
 	return met;
 }
@@ -379,48 +383,13 @@ static void keep_apart(struct scar_site *site, uint32_t *window_end)
 	*window_end = site->offset + SYSCALL_BYTES + site->after;
 }
 
-/* syscall, sysenter or int $0x80 */
-static bool is_candidate(const uint8_t *code)
-{
-	return code[0] == 0x0f ? code[1] == 0x05 || code[1] == 0x34
-			       : code[0] == 0xcd && code[1] == 0x80;
-}
-
-static bool has_byte(uint64_t word, uint8_t byte)
-{
-	const uint64_t ones = 0x0101010101010101ull, highs = ones << 7;
-
-	word ^= byte * ones;
-	return (word - ones) & ~word & highs;
-}
-
-/* Next candidate at or after `at`, or `end`. Eight bytes at a time: most of text holds none of them. */
-static uint32_t next_candidate(const uint8_t *file, uint32_t at, uint32_t end)
-{
-	while (at + 1 < end) {
-		uint64_t word;
-
-		if (end - at > sizeof(word)) {
-			memcpy(&word, file + at, sizeof(word));
-			if (!has_byte(word, 0x0f) && !has_byte(word, 0xcd)) {
-				at += sizeof(word);
-				continue;
-			}
-		}
-		if (is_candidate(file + at))
-			return at;
-		at++;
-	}
-	return end;
-}
-
 static int scan_segment(struct scanner *s, struct scar_segment *segment)
 {
 	struct scar_scan *scan = s->scan;
 	uint32_t window_end = 0;
 
 	segment->first_site = scan->site_count;
-	for (uint32_t at = s->start; (at = next_candidate(s->file, at, s->end)) < s->end; at++) {
+	for (uint32_t at = s->start; (at = scar_search_call(s->file, at, s->end)) < s->end; at++) {
 		struct scar_site site;
 
 		scan->stats.raw++;
@@ -457,22 +426,47 @@ static struct scar_site *site_hit(struct scar_scan *scan, uint64_t target)
 	return NULL;
 }
 
+/* A bit for each page that a window touches; pages far from each other share one. */
+static void note_pages(struct scar_scan *scan)
+{
+	memset(scan->pages, 0, sizeof(scan->pages));
+	for (uint32_t i = 0; i < scan->site_count; i++) {
+		const struct scar_site *site = &scan->sites[i];
+		const uint32_t last = site->offset + SYSCALL_BYTES + site->after;
+
+		for (uint32_t page = (site->offset - site->before) / 4096; page <= last / 4096;
+		     page++)
+			scan->pages[page / 64 % SCAR_SCAN_PAGE_WORDS] |= 1ull << page % 64;
+	}
+}
+
+static bool may_hit(const struct scar_scan *scan, uint64_t target)
+{
+	const uint64_t page = target / 4096;
+
+	return scan->pages[page / 64 % SCAR_SCAN_PAGE_WORDS] >> page % 64 & 1;
+}
+
 /*
  * Branches into a window from another function. Any four bytes after a branch's opcode are
  * taken for one: a false hit only costs the better tactic.
  */
 static void distrust_far_targets(struct scanner *s)
 {
-	for (uint32_t at = s->start; at + JUMP_BYTES < s->end; at++) {
-		uint8_t op = s->file[at];
+	/* The last opcode byte whose displacement lies within the segment. */
+	const uint32_t end = s->end - s->start > JUMP_BYTES ? s->end - JUMP_BYTES : s->start;
+
+	note_pages(s->scan);
+	for (uint32_t at = s->start; (at = scar_search_branch(s->file, at, end)) < end; at++) {
 		struct scar_site *site;
+		uint64_t target;
 		int32_t distance;
 
-		if (op != 0xe8 && op != 0xe9 &&
-		    (op < 0x80 || op > 0x8f || at == s->start || s->file[at - 1] != 0x0f))
+		__builtin_memcpy(&distance, s->file + at + 1, sizeof(distance));
+		target = (uint64_t)((int64_t)at + JUMP_BYTES + distance);
+		if (!may_hit(s->scan, target))
 			continue;
-		memcpy(&distance, s->file + at + 1, sizeof(distance));
-		site = site_hit(s->scan, (uint64_t)((int64_t)at + JUMP_BYTES + distance));
+		site = site_hit(s->scan, target);
 		if (!site || site->tactic == SCAR_TACTIC_TRAP || site->tactic == SCAR_TACTIC_SKIP)
 			continue;
 		s->scan->stats.tactics[site->tactic]--;
@@ -523,7 +517,7 @@ bool scar_scan_is_suspect(const uint8_t *code, size_t size)
 {
 	const uint32_t end = (uint32_t)(size < UINT32_MAX / 2 ? size : UINT32_MAX / 2);
 
-	return next_candidate(code, 0, end) < end;
+	return scar_search_call(code, 0, end) < end;
 }
 
 int scar_scan_elf(const uint8_t *file, size_t size, struct scar_scan *ret_scan)
