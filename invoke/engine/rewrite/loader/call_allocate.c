@@ -96,7 +96,7 @@ static long open_again(long fd)
 static bool has_room(long fd, uint64_t size, const struct stat *st)
 {
 	const uint64_t has = (uint64_t)st->st_blocks * 512;
-	struct statfs space;
+	struct statfs space = {.f_blocks = 0};
 
 	/* Memory files have no limit of their own. */
 	if (size <= has || scar_sys(__NR_fstatfs, fd, &space) || !space.f_blocks)
@@ -126,7 +126,7 @@ static long allocate(long fd, uint64_t offset, uint64_t end, const struct stat *
 long scar_call_allocate(struct scar_regs *r)
 {
 	const long fd = (int)r->arg[0], mode = (int)r->arg[1];
-	struct stat st;
+	struct stat st = {.st_mode = 0};
 	long ret = scar_sys(__NR_fallocate, fd, mode, r->arg[2], r->arg[3]);
 
 	if (ret != -EPERM || !is_refused())

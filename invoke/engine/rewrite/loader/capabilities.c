@@ -72,8 +72,7 @@ static long words_of(const struct scar_regs *r)
 	case _LINUX_CAPABILITY_VERSION_3: return 2;
 	default:
 		/* Writes the version that it would take, which is how a program asks for it. */
-		scar_sys(__NR_capget, header, NULL);
-		return -EINVAL;
+		return scar_sys(__NR_capget, header, NULL) == -EFAULT ? -EFAULT : -EINVAL;
 	}
 }
 
