@@ -770,6 +770,224 @@ static int logs_stream(struct probe *p)
 					   p, p->err));
 }
 
+static struct scar_apigateway_api api_of(struct probe *p)
+{
+	struct scar_apigateway_api api = {
+		.name = text(p, "name"),
+		.function_arn = text(p, "function"),
+		.stage = text(p, "stage"),
+		.stream = truth(p, "stream"),
+	};
+
+	api.tags = pairs(p, "tags", &api.tag_count);
+	return api;
+}
+
+static int rest_create(struct probe *p)
+{
+	struct scar_apigateway_api api = api_of(p);
+	char *id = NULL;
+	int failed = scar_apigateway_create_rest(p->aws, &api, &id, p->err);
+
+	return give_text(p, failed, id);
+}
+
+static int rest_list(struct probe *p)
+{
+	return LISTED(scar_apigateway_list_rest(p->aws, item_out, p, p->err));
+}
+
+static int rest_delete(struct probe *p)
+{
+	return give_json(p, scar_apigateway_delete_rest(p->aws, text(p, "id"), p->err), NULL);
+}
+
+static int http_create(struct probe *p)
+{
+	struct scar_apigateway_api api = api_of(p);
+	char *id = NULL, *url = NULL;
+	int failed = scar_apigateway_create_http(p->aws, &api, &id, &url, p->err);
+
+	free(url);
+	return give_text(p, failed, id);
+}
+
+static int http_list(struct probe *p)
+{
+	return LISTED(scar_apigateway_list_http(p->aws, item_out, p, p->err));
+}
+
+static int http_delete(struct probe *p)
+{
+	return give_json(p, scar_apigateway_delete_http(p->aws, text(p, "id"), p->err), NULL);
+}
+
+static int tagging(struct probe *p)
+{
+	size_t n;
+	const struct scar_aws_pair *tags = pairs(p, "tags", &n);
+
+	return LISTED(scar_tagging_list(p->aws, text(p, "type"), tags, n, item_out, p, p->err));
+}
+
+static int repository_create(struct probe *p)
+{
+	char *uri = NULL;
+	int failed = scar_ecr_create_repository(p->aws, text(p, "name"), &uri, NULL, p->err);
+
+	return give_text(p, failed, uri);
+}
+
+static int repository_delete(struct probe *p)
+{
+	bool deleted = false;
+	int failed = scar_ecr_delete_repository(p->aws, text(p, "name"), &deleted, p->err);
+
+	return give_bool(p, failed, deleted);
+}
+
+static int repository_list(struct probe *p)
+{
+	return LISTED(scar_ecr_list_repositories(p->aws, item_out, p, p->err));
+}
+
+static int registry_password(struct probe *p)
+{
+	char *user = NULL, *password = NULL;
+	int failed = scar_ecr_get_password(p->aws, &user, &password, p->err);
+
+	free(password);
+	return give_text(p, failed, user);
+}
+
+static int batch_environment(struct probe *p)
+{
+	struct scar_batch_environment e = {
+		.name = text(p, "name"),
+		.type = text(p, "type"),
+		.min_vcpus = number(p, "min"),
+		.max_vcpus = number(p, "max"),
+		.desired_vcpus = number(p, "desired"),
+		.instance_types = list(p, "instance_types"),
+		.instance_role = text(p, "instance_role"),
+		.launch_template = text(p, "launch_template"),
+		.service_role = text(p, "service_role"),
+		.subnets = list(p, "subnets"),
+		.security_groups = list(p, "groups"),
+	};
+	bool created = false;
+	int failed;
+
+	e.tags = pairs(p, "tags", &e.tag_count);
+	failed = scar_batch_put_environment(p->aws, &e, &created, p->err);
+	return give_bool(p, failed, created);
+}
+
+static int batch_queue(struct probe *p)
+{
+	bool created = false;
+	int failed = scar_batch_put_queue(p->aws, text(p, "name"), text(p, "environment"), &created,
+					  p->err);
+
+	return give_bool(p, failed, created);
+}
+
+static int batch_register(struct probe *p)
+{
+	struct scar_batch_definition d = {
+		.name = text(p, "name"),
+		.image = text(p, "image"),
+		.command = list(p, "command"),
+		.vcpus = text(p, "vcpus"),
+		.memory_mb = number(p, "memory"),
+		.gpus = number(p, "gpus"),
+		.fargate = truth(p, "fargate"),
+		.storage_gb = number(p, "storage"),
+		.architecture = text(p, "architecture"),
+		.job_role = text(p, "job_role"),
+		.execution_role = text(p, "execution_role"),
+		.credentials = text(p, "credentials"),
+		.host_path = text(p, "host_path"),
+		.container_path = text(p, "container_path"),
+		.nodes = number(p, "nodes"),
+		.main_node = number(p, "main_node"),
+		.timeout_s = number(p, "timeout"),
+		.attempts = number(p, "attempts"),
+	};
+	struct scar_json *answer = NULL;
+	int failed;
+
+	d.environment = pairs(p, "environment", &d.environment_count);
+	d.tags = pairs(p, "tags", &d.tag_count);
+	failed = scar_batch_register(p->aws, &d, &answer, p->err);
+	return give_json(p, failed, answer);
+}
+
+static int batch_submit(struct probe *p)
+{
+	struct scar_batch_job job = {.name = text(p, "name"),
+				     .queue = text(p, "queue"),
+				     .definition = text(p, "definition"),
+				     .command = list(p, "command"),
+				     .array_size = number(p, "array")};
+	char *id = NULL;
+	int failed;
+
+	job.environment = pairs(p, "environment", &job.environment_count);
+	failed = scar_batch_submit(p->aws, &job, &id, p->err);
+	return give_text(p, failed, id);
+}
+
+static int batch_job(struct probe *p)
+{
+	struct scar_json *answer = NULL;
+	int failed = scar_batch_get_job(p->aws, text(p, "id"), &answer, p->err);
+
+	return give_json(p, failed, answer);
+}
+
+static int batch_jobs(struct probe *p)
+{
+	return LISTED(scar_batch_list_jobs(p->aws, text(p, "queue"), text(p, "status"), item_out, p,
+					   p->err));
+}
+
+static int batch_end(struct probe *p)
+{
+	return give_json(p, scar_batch_end_job(p->aws, text(p, "id"), text(p, "reason"), p->err),
+			 NULL);
+}
+
+static int batch_delete(struct probe *p)
+{
+	bool deleted = false;
+	int failed = scar_batch_delete_all(p->aws, text(p, "name"), &deleted, p->err);
+
+	return give_bool(p, failed, deleted);
+}
+
+static int policy_write(struct probe *p)
+{
+	const struct scar_iam_needs needs = {
+		.partition = text(p, "partition"),
+		.region = text(p, "region"),
+		.account = text(p, "account"),
+		.function = text(p, "name"),
+		.read = list(p, "read"),
+		.write = list(p, "write"),
+		.vpc = truth(p, "vpc"),
+		.files = truth(p, "files"),
+		.batch = truth(p, "batch"),
+		.repositories = list(p, "repositories"),
+		.secrets = list(p, "secrets"),
+	};
+	int failed = scar_iam_write_policy(&needs, &p->bytes, p->err);
+
+	if (!failed)
+		scar_json_write_string(p->out, "ok", p->bytes.data);
+	return failed;
+}
+
 /* ---- parsers alone ---- */
 
 static int refusal(struct probe *p)
@@ -906,6 +1124,26 @@ static const struct {
 	{"group.delete", group_delete},
 	{"logs.read", logs_read},
 	{"logs.stream", logs_stream},
+	{"rest.create", rest_create},
+	{"rest.list", rest_list},
+	{"rest.delete", rest_delete},
+	{"http.create", http_create},
+	{"http.list", http_list},
+	{"http.delete", http_delete},
+	{"tagging", tagging},
+	{"repository.create", repository_create},
+	{"repository.delete", repository_delete},
+	{"repository.list", repository_list},
+	{"registry.password", registry_password},
+	{"batch.environment", batch_environment},
+	{"batch.queue", batch_queue},
+	{"batch.register", batch_register},
+	{"batch.submit", batch_submit},
+	{"batch.job", batch_job},
+	{"batch.jobs", batch_jobs},
+	{"batch.end", batch_end},
+	{"batch.delete", batch_delete},
+	{"policy.write", policy_write},
 	{"refusal", refusal},
 	{"xml", xml},
 	{"ini", ini},
