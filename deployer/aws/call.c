@@ -111,8 +111,10 @@ static int hash_body(struct attempts *a, struct scar_err *err)
 
 static const char *content_type(const struct scar_aws_call *call)
 {
-	if (call->content_type || !call->body_len)
-		return call->content_type;
+	if (call->content_type)
+		return *call->content_type ? call->content_type : NULL;
+	if (!call->body_len)
+		return NULL;
 	switch (scar_aws_service_info(call->service)->protocol) {
 	case SCAR_AWS_REST_JSON: return "application/json";
 	case SCAR_AWS_JSON: return "application/x-amz-json-1.1";

@@ -55,7 +55,7 @@ struct scar_aws_call {
 	const char *bucket; /* S3: the path is that of a key below it, "" for the bucket itself */
 	const struct scar_http_header *headers; /* at most 8 */
 	size_t header_count;
-	const char *content_type; /* NULL: the protocol's, if there is a body */
+	const char *content_type; /* NULL: the protocol's, if there is a body; "": none */
 	const void *body;
 	size_t body_len;
 	bool has_body_fd; /* instead of body: body_len bytes of body_fd from body_offset on */

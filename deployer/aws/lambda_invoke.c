@@ -89,6 +89,8 @@ static struct scar_aws_call complete(const struct scar_lambda_call *call,
 		.query = fields->query.data,
 		.headers = fields->list,
 		.header_count = fields->count,
+		/* Whatever the function takes it for. */
+		.content_type = "",
 		.body = call->payload,
 		.body_len = call->payload ? call->payload_len : 0,
 		.max_answer_bytes = PAYLOAD_MAX,
