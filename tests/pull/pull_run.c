@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Pulls one image into a store and says how long that took: pull_run [-c CA-BUNDLE] [-l LAYERS-IN-FLIGHT] STORE REFERENCE
+ * Pulls one image into a store and says how long that took: pull_run [-p] [-c CA-BUNDLE] [-l LAYERS-IN-FLIGHT] STORE REFERENCE
+ * -p: the registry speaks plain HTTP, though it is not on this machine's loopback.
  * Prints one line: resolve_us N get_us N pulled N unpacked N cached 0|1 peak_kib N rootfs PATH
  */
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -37,16 +39,22 @@ static long peak_kib(void)
 	return value;
 }
 
-static int pull(const char *dir, const char *text, const char *ca_bundle, unsigned in_flight,
+struct options {
+	const char *ca_bundle;
+	unsigned in_flight;
+	bool allow_plain;
+};
+
+static int pull(const char *dir, const char *text, const struct options *options,
 		struct scar_err *err)
 {
 	static volatile int cancel;
-	const struct scar_source_options source_options = {.ca_bundle = ca_bundle,
+	const struct scar_source_options source_options = {.ca_bundle = options->ca_bundle,
 							   .retry_delay_ms = 50,
-							   .allow_plain = true,
+							   .allow_plain = options->allow_plain,
 							   .cancel = &cancel};
 	const struct scar_store_options store_options = {.cancel = &cancel,
-							 .layers_in_flight = in_flight};
+							 .layers_in_flight = options->in_flight};
 	scar_ref_auto struct scar_ref ref = {.path = NULL};
 	scar_store_auto struct scar_store *store = NULL;
 	scar_source_auto struct scar_source *source = NULL;
@@ -71,22 +79,23 @@ static int pull(const char *dir, const char *text, const char *ca_bundle, unsign
 
 int main(int argc, char **argv)
 {
-	const char *ca_bundle = NULL;
-	unsigned in_flight = 0;
+	struct options options = {.ca_bundle = NULL};
 	struct scar_err err;
 	int option;
 
-	while ((option = getopt(argc, argv, "c:l:")) != -1) {
+	while ((option = getopt(argc, argv, "pc:l:")) != -1) {
 		if (option == 'c')
-			ca_bundle = optarg;
+			options.ca_bundle = optarg;
 		else if (option == 'l')
-			in_flight = (unsigned)strtoul(optarg, NULL, 10);
+			options.in_flight = (unsigned)strtoul(optarg, NULL, 10);
+		else if (option == 'p')
+			options.allow_plain = true;
 		else
 			return 64;
 	}
 	if (argc - optind != 2)
 		return 64;
-	if (pull(argv[optind], argv[optind + 1], ca_bundle, in_flight, &err) == 0)
+	if (pull(argv[optind], argv[optind + 1], &options, &err) == 0)
 		return 0;
 	fprintf(stderr, "pull_run: [%s] %s\n", scar_err_info(err.kind)->name, err.msg);
 	return scar_err_info(err.kind)->exit_code;
