@@ -7,6 +7,7 @@
 
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
+#include "runtime/base/http_ca.h"
 #include "runtime/base/http_private.h"
 #include "runtime/base/log.h"
 #include "runtime/base/version.h"
@@ -61,6 +62,7 @@ void scar_http_free(struct scar_http *http)
 		return;
 	curl_easy_cleanup(http->easy);
 	curl_multi_cleanup(http->multi);
+	scar_http_ca_free(http->ca);
 	free(http->user_agent);
 	free(http->ca_bundle);
 	free(http);

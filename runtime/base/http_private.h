@@ -13,11 +13,14 @@
 #include "runtime/base/http.h"
 #include "runtime/base/limits.h"
 
+struct scar_http_ca;
+
 struct scar_http {
-	CURLM *multi; /**< keeps connections and the parsed CA bundle */
+	CURLM *multi; /**< keeps connections and what of the CA bundle was asked for */
 	CURL *easy;
 	char *user_agent;
-	char *ca_bundle; /**< NULL: none was found */
+	char *ca_bundle;         /**< NULL: none was found */
+	struct scar_http_ca *ca; /**< NULL until a connection needs it */
 	bool ipv4_only;
 };
 

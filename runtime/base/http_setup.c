@@ -10,6 +10,7 @@
 
 #include "runtime/base/err.h"
 #include "runtime/base/http1.h"
+#include "runtime/base/http_ca.h"
 #include "runtime/base/http_private.h"
 #include "runtime/base/log.h"
 
@@ -220,9 +221,29 @@ static CURLcode set_connection(CURL *easy, const struct scar_http_transfer *tran
 		SET(CURLOPT_IPRESOLVE, (long)CURL_IPRESOLVE_V4);
 	SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	SET(CURLOPT_CAPATH, NULL);
-	if (http->ca_bundle)
-		SET(CURLOPT_CAINFO, http->ca_bundle);
+	SET(CURLOPT_CAINFO, NULL);
 	return CURLE_OK;
+}
+
+/* Before a TLS handshake. */
+static CURLcode on_ssl_ctx(CURL *easy, void *ssl_ctx, void *ctx)
+{
+	struct scar_http_transfer *transfer = ctx;
+	struct scar_http *http = transfer->http;
+
+	(void)easy;
+	/* A proxy may speak TLS where the server does not; then nobody has looked for a bundle. */
+	if (!http->ca_bundle) {
+		scar_err_set(transfer->err, SCAR_ERR_TLS, "no CA bundle");
+		transfer->failed = true;
+		return CURLE_SSL_CACERT_BADFILE;
+	}
+	if (!http->ca)
+		http->ca = scar_http_ca_create(http->ca_bundle, transfer->err);
+	if (http->ca && scar_http_ca_install(http->ca, ssl_ctx, transfer->err) == 0)
+		return CURLE_OK;
+	transfer->failed = true;
+	return CURLE_SSL_CACERT_BADFILE;
 }
 
 static CURLcode set_request(CURL *easy, struct scar_http_transfer *transfer)
@@ -258,6 +279,8 @@ static CURLcode set_flow(CURL *easy, struct scar_http_transfer *transfer)
 	SET(CURLOPT_WRITEFUNCTION, scar_http_on_body);
 	SET(CURLOPT_WRITEDATA, transfer);
 	SET(CURLOPT_ERRORBUFFER, transfer->text);
+	SET(CURLOPT_SSL_CTX_FUNCTION, on_ssl_ctx);
+	SET(CURLOPT_SSL_CTX_DATA, transfer);
 	SET(CURLOPT_HTTP_CONTENT_DECODING, 0L);
 	return CURLE_OK;
 }

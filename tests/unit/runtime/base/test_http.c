@@ -736,9 +736,11 @@ struct tls_server {
 	uint16_t port;
 	pthread_t thread;
 	char bundle[64];
+	/* How the bundle is written; NULL: the certificate alone. */
+	void (*write)(FILE *file, X509 *cert);
 };
 
-static X509 *make_certificate(EVP_PKEY *key)
+static X509 *make_certificate_of(EVP_PKEY *key, const char *common_name)
 {
 	X509 *cert = X509_new();
 	X509_NAME *name = X509_get_subject_name(cert);
@@ -750,13 +752,62 @@ static X509 *make_certificate(EVP_PKEY *key)
 	X509_gmtime_adj(X509_getm_notBefore(cert), -3600);
 	X509_gmtime_adj(X509_getm_notAfter(cert), 3600);
 	X509_set_pubkey(cert, key);
-	X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"localhost", -1,
+	X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)common_name, -1,
 				   -1, 0);
 	X509_set_issuer_name(cert, name);
 	X509_add_ext(cert, extension, -1);
 	X509_EXTENSION_free(extension);
 	assert_true(X509_sign(cert, key, EVP_sha256()) > 0);
 	return cert;
+}
+
+static X509 *make_certificate(EVP_PKEY *key)
+{
+	return make_certificate_of(key, "localhost");
+}
+
+/* Certificates that the server has no part in; the last bears its name, but has another key. */
+static void write_strangers(FILE *file)
+{
+	static const char *const names[] = {"one", "two", "localhost"};
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		EVP_PKEY *key = EVP_EC_gen("P-256");
+		X509 *cert = make_certificate_of(key, names[i]);
+
+		fprintf(file, "# number %zu\n", i);
+		PEM_write_X509(file, cert);
+		X509_free(cert);
+		EVP_PKEY_free(key);
+	}
+}
+
+static void write_strangers_only(FILE *file, X509 *cert)
+{
+	(void)cert;
+	write_strangers(file);
+}
+
+static void write_many(FILE *file, X509 *cert)
+{
+	write_strangers(file);
+	fputs("-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+	      "-----BEGIN CERTIFICATE-----\n*damaged*\n-----END CERTIFICATE-----\n"
+	      "-----BEGIN PUBLIC KEY-----\nMAAA\n-----END PUBLIC KEY-----\n",
+	      file);
+	PEM_write_X509(file, cert);
+	fputs("-----BEGIN CERTIFICATE-----\nMIIB", file);
+}
+
+static void write_trusted(FILE *file, X509 *cert)
+{
+	PEM_write_X509_AUX(file, cert);
+}
+
+static void write_nothing(FILE *file, X509 *cert)
+{
+	(void)cert;
+	fputs("no certificates today\n", file);
 }
 
 static void *serve_tls(void *arg)
@@ -795,7 +846,10 @@ static void start_tls(struct tls_server *server)
 	snprintf(server->bundle, sizeof server->bundle, "/tmp/scar-test-ca-%d.pem", (int)getpid());
 	file = fopen(server->bundle, "w");
 	assert_non_null(file);
-	PEM_write_X509(file, cert);
+	if (server->write)
+		server->write(file, cert);
+	else
+		PEM_write_X509(file, cert);
 	fclose(file);
 	X509_free(cert);
 	EVP_PKEY_free(key);
@@ -812,9 +866,10 @@ static void end_tls(struct tls_server *server)
 }
 
 /* One request to a fresh server. @return what scar_http_perform() did */
-static int ask_tls(struct fixture *f, const char *host, bool trusted)
+static int ask_tls_with(struct fixture *f, const char *host, bool trusted,
+			void (*write)(FILE *file, X509 *cert))
 {
-	struct tls_server server = {0};
+	struct tls_server server = {.write = write};
 	struct scar_http_options options = {0};
 	struct scar_http_request req = {.url = f->url};
 	int status;
@@ -829,12 +884,51 @@ static int ask_tls(struct fixture *f, const char *host, bool trusted)
 	return status;
 }
 
+static int ask_tls(struct fixture *f, const char *host, bool trusted)
+{
+	return ask_tls_with(f, host, trusted, NULL);
+}
+
 static void a_certificate_of_the_bundle_is_trusted(void **state)
 {
 	struct fixture *f = *state;
 
 	assert_int_equal(ask_tls(f, "localhost", true), 0);
 	assert_string_equal(f->resp.body.data, "secret");
+}
+
+static void a_certificate_is_found_among_many_and_damaged_ones(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(ask_tls_with(f, "localhost", true, write_many), 0);
+	assert_string_equal(f->resp.body.data, "secret");
+}
+
+static void a_certificate_with_trust_settings_counts(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(ask_tls_with(f, "localhost", true, write_trusted), 0);
+	assert_string_equal(f->resp.body.data, "secret");
+}
+
+static void a_certificate_of_the_same_name_with_another_key_is_not_trusted(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(ask_tls_with(f, "localhost", true, write_strangers_only), -1);
+	assert_int_equal(f->err.kind, SCAR_ERR_TLS);
+	assert_int_equal(f->resp.body.len, 0);
+}
+
+static void a_bundle_without_certificates_is_a_tls_error_that_names_it(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(ask_tls_with(f, "localhost", true, write_nothing), -1);
+	assert_int_equal(f->err.kind, SCAR_ERR_TLS);
+	assert_non_null(strstr(f->err.msg, "scar-test-ca"));
 }
 
 static void other_certificates_are_not(void **state)
@@ -919,6 +1013,10 @@ int main(void)
 		TEST(a_certificate_of_the_bundle_is_trusted),
 		TEST(other_certificates_are_not),
 		TEST(a_certificate_for_another_name_is_refused),
+		TEST(a_certificate_is_found_among_many_and_damaged_ones),
+		TEST(a_certificate_with_trust_settings_counts),
+		TEST(a_certificate_of_the_same_name_with_another_key_is_not_trusted),
+		TEST(a_bundle_without_certificates_is_a_tls_error_that_names_it),
 		TEST(a_missing_bundle_is_a_tls_error_that_names_it),
 		TEST(a_server_without_tls_is_a_tls_error),
 	};
