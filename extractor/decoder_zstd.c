@@ -60,10 +60,14 @@ static void *zstd_create(const struct scar_decoder_sink *sink, struct scar_err *
 		scar_err_set(err, SCAR_ERR_NOMEM, "out of memory for zstd");
 		return NULL;
 	}
+	/* The frame's own checksum adds nothing to the digests of the blob and of what comes out, but 2 % of the pull's time. */
 	if (ZSTD_isError(ZSTD_DCtx_setParameter(zstd->context, ZSTD_d_windowLogMax,
-						SCAR_LIMIT_ZSTD_WINDOW_LOG))) {
+						SCAR_LIMIT_ZSTD_WINDOW_LOG)) ||
+	    ZSTD_isError(ZSTD_DCtx_setParameter(zstd->context, ZSTD_d_forceIgnoreChecksum,
+						ZSTD_d_ignoreChecksum))) {
 		zstd_free(zstd);
-		scar_err_set(err, SCAR_ERR_INTERNAL, "zstd refuses windows of 2^%d bytes",
+		scar_err_set(err, SCAR_ERR_INTERNAL,
+			     "zstd refuses windows of 2^%d bytes, or to leave checksums alone",
 			     SCAR_LIMIT_ZSTD_WINDOW_LOG);
 		return NULL;
 	}
