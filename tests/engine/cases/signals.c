@@ -139,6 +139,55 @@ static void jump_out(void)
 	see("paths still work: %d errors", path_calls(10));
 }
 
+/* Each time out of a call that waits, with none in between that ends by itself. */
+static void jump_often(void)
+{
+	struct sigaction action = {.sa_handler = jump, .sa_flags = SA_NODEFER};
+
+	hits = 0;
+	mkfifo("fifo", 0644);
+	sigaction(SIGALRM, &action, NULL);
+	for (int i = 0; i < 40; i++) {
+		struct itimerval once = {{0, 0}, {0, 3000}};
+		if (sigsetjmp(back, 1) == 0) {
+			setitimer(ITIMER_REAL, &once, NULL);
+			open("fifo", O_RDONLY | O_CLOEXEC);
+			see("not reached");
+		}
+	}
+	storm_stop();
+	see("jumped out of a call that waits, %d in all", (int)hits);
+	see("paths still work: %d errors", path_calls(10));
+}
+
+enum { DEEPEST = 9 };
+static volatile sig_atomic_t depth, interrupted_calls;
+
+static void wait_in_handler(int sig)
+{
+	struct itimerval once = {{0, 0}, {0, 3000}};
+
+	(void)sig;
+	if (++depth == DEEPEST)
+		return;
+	setitimer(ITIMER_REAL, &once, NULL);
+	if (open("fifo", O_RDONLY | O_CLOEXEC) < 0 && errno == EINTR)
+		interrupted_calls++;
+}
+
+/* Handlers that wait in a call, and are interrupted there by the next. */
+static void nested(void)
+{
+	struct sigaction action = {.sa_handler = wait_in_handler, .sa_flags = SA_NODEFER};
+
+	mkfifo("fifo", 0644);
+	sigaction(SIGALRM, &action, NULL);
+	wait_in_handler(0);
+	storm_stop();
+	see("handlers %d deep, %d calls interrupted", (int)depth, (int)interrupted_calls);
+	see("paths still work: %d errors", path_calls(10));
+}
+
 static void ignore(int sig)
 {
 	(void)sig;
@@ -324,6 +373,7 @@ static void switching(void)
 #endif
 
 CONFORM_GROUP(signals, {"signal_storm", storm}, {"signal_altstack", alternate_stack},
-	      {"signal_longjmp", jump_out}, {"signal_contexts", switching},
+	      {"signal_longjmp", jump_out}, {"signal_longjmp_often", jump_often},
+	      {"signal_nested", nested}, {"signal_contexts", switching},
 	      {"signal_interrupted", interrupted}, {"signal_faults", faults},
 	      {"signal_masks", masks});

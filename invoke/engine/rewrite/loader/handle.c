@@ -402,16 +402,33 @@ static long run_own(struct scar_regs *r)
  * The thread's stack was in use, yet the guest is on its own: either on its alternate stack in
  * a signal handler that interrupted us, or it left one by siglongjmp, and the frames are dead.
  */
-static void drop_dead_frames(struct scar_regs *r, const struct scar_thread *thread)
+static bool are_frames_dead(const struct scar_regs *r, const struct scar_thread *thread)
 {
 	stack_t stack;
 
 	if (r->sp >= (uint64_t)thread->low && r->sp <= (uint64_t)thread)
-		return;
-	if (scar_sys(__NR_sigaltstack, NULL, &stack) == 0 && !(stack.ss_flags & SS_DISABLE) &&
-	    r->sp >= (uint64_t)stack.ss_sp && r->sp <= (uint64_t)stack.ss_sp + stack.ss_size)
-		return;
-	r->saved_top = (uint64_t)thread;
+		return false;
+	return scar_sys(__NR_sigaltstack, NULL, &stack) || (stack.ss_flags & SS_DISABLE) ||
+	       r->sp < (uint64_t)stack.ss_sp || r->sp > (uint64_t)stack.ss_sp + stack.ss_size;
+}
+
+struct scar_regs *scar_frames_begin(struct scar_regs *regs)
+{
+	struct scar_thread *thread = scar_thread_self();
+	struct scar_regs *first;
+
+	if (regs->saved_top == (uint64_t)thread)
+		return regs;
+	if (!are_frames_dead(regs, thread)) {
+		if (regs->saved_top < (uint64_t)thread->low + 2 * SCAR_HANDLER_FRAME)
+			scar_loader_die("signal handlers interrupt each other too deeply", NULL, 0);
+		return regs;
+	}
+	/* Anew from the top, or each call that is left by a jump would begin a frame lower. */
+	first = (struct scar_regs *)(((uint64_t)thread - 256 - SCAR_ARCH_REGS_BYTES) & ~15ull);
+	memcpy(first, regs, SCAR_ARCH_REGS_BYTES);
+	first->saved_top = (uint64_t)thread;
+	return first;
 }
 
 /* It would name files behind our back; a program that tries it is told why it does not work. */
@@ -434,8 +451,6 @@ static long answer(struct scar_regs *regs)
 	long ret = -ENOSYS;
 
 	scar_thread_adopt(thread, regs->sp);
-	if (regs->saved_top != (uint64_t)thread)
-		drop_dead_frames(regs, thread);
 	if (regs->saved_top != (uint64_t)thread)
 		frame.outer = thread->frame;
 	thread->frame = &frame;
@@ -511,6 +526,7 @@ static bool may_run_here(long nr)
 
 _Static_assert(SCAR_TRACED_PASS == 1 && SCAR_TRACED_CLONE > SCAR_TRACED_PASS, "entry.S");
 _Static_assert(offsetof(struct scar_regs, saved_top) == 72, "entry.S");
+_Static_assert(sizeof(struct scar_regs) <= SCAR_ARCH_REGS_BYTES, "arch.h");
 
 int scar_handle_traced(struct scar_regs *regs)
 {

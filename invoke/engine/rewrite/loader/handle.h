@@ -19,6 +19,11 @@
 /** Likewise, and the child starts at scar_child. */
 #define SCAR_CLONE (LONG_MIN + 1)
 
+/**
+ * Called by entry.S when the handler's stack was in use already: where the registers shall be, which is
+ * higher up if what used it will never go on.
+ */
+struct scar_regs *scar_frames_begin(struct scar_regs *regs);
 /** Called by entry.S. */
 void scar_handle(struct scar_regs *regs);
 /** Likewise, when a pointer of the guest led nowhere: the call in progress returns -EFAULT. */

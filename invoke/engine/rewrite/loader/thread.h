@@ -16,7 +16,8 @@
 #define SCAR_THREAD_REGION 24
 /** What one call of the handler may use of the stack, its register frame included. */
 #define SCAR_HANDLER_FRAME 65536
-#define SCAR_HANDLER_DEPTH 5
+/** Calls that signal handlers of the guest may have interrupted, each inside the last; two stay spare. */
+#define SCAR_HANDLER_DEPTH 12
 #define SCAR_THREAD_STACK (SCAR_HANDLER_FRAME * SCAR_HANDLER_DEPTH)
 /** Entries in the table of threads, where the block is found by the thread's number. */
 #define SCAR_THREADS_MAX 4096

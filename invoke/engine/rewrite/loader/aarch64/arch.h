@@ -5,9 +5,10 @@
 
 #define SCAR_ADDRESS_BITS 48
 /* No register is free for the block: the handler's own stack pointer leads to it. */
-#define SCAR_THREAD_ALIGN 0x80000
+#define SCAR_THREAD_ALIGN 0x100000
 /* entry.S keeps its own behind the struct. */
 #define SCAR_ARCH_KEPT 0
+#define SCAR_ARCH_REGS_BYTES 272
 #define SCAR_ARCH_HAS_POINTS 0
 
 #ifndef __ASSEMBLER__
@@ -18,7 +19,7 @@
 struct scar_thread;
 
 /** Where the struct is in its block: SCAR_THREAD_STACK, which thread.h checks. */
-#define SCAR_THREAD_OFFSET 0x50000
+#define SCAR_THREAD_OFFSET 0xc0000
 
 static inline struct scar_thread *scar_arch_thread(void)
 {

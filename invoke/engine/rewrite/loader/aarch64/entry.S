@@ -21,7 +21,7 @@
 	.globl _start
 _start:
 	mov	x0, sp
-	ldr	x1, =scar_main_block + SCAR_HANDLER_FRAME * 5
+	ldr	x1, =scar_main_block + SCAR_THREAD_STACK
 	mov	sp, x1
 	mov	x29, xzr
 	mov	x30, xzr
@@ -97,6 +97,13 @@ scar_enter:
 	stp	x25, x26, [sp, #REGS_KEPT + 48]
 	stp	x27, x28, [sp, #REGS_KEPT + 64]
 	mov	x0, sp
+	bl	scar_frames_begin
+	mov	sp, x0
+	and	x17, x0, #-SCAR_THREAD_ALIGN
+	add	x17, x17, #SCAR_THREAD_STACK
+	ldr	x1, [sp, #REGS_TOP]
+	sub	x1, x1, #SCAR_HANDLER_FRAME
+	str	x1, [x17, #SCAR_THREAD_TOP]
 	bl	scar_handle
 7:	mov	x17, sp
 	and	x17, x17, #-SCAR_THREAD_ALIGN

@@ -7,6 +7,8 @@
 #define SCAR_THREAD_ALIGN 4096
 /* %r15 %r14 %r13 %r12 %rbp %rbx */
 #define SCAR_ARCH_KEPT 6
+/* What entry.S puts on the handler's stack. */
+#define SCAR_ARCH_REGS_BYTES 128
 #define SCAR_ARCH_HAS_POINTS 1
 
 #ifndef __ASSEMBLER__

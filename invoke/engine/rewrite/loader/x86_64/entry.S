@@ -15,7 +15,7 @@
 	.globl _start
 _start:
 	mov	%rsp, %rdi
-	lea	scar_main_block + SCAR_HANDLER_FRAME * 5(%rip), %rsp
+	lea	scar_main_block + SCAR_THREAD_STACK(%rip), %rsp
 	call	scar_loader_main
 	mov	%rdx, %rsp
 	mov	%rax, %rcx
@@ -67,8 +67,17 @@ _start:
 	push	%rsi
 	push	%rdi
 	push	%rax
-	mov	%rsp, %rdi
 	cld
+	mov	SCAR_REGS_SAVED_TOP(%rsp), %r11
+	cmp	%gs:SCAR_THREAD_SELF, %r11
+	je	9f
+	mov	%rsp, %rdi
+	call	scar_frames_begin
+	mov	%rax, %rsp
+	mov	SCAR_REGS_SAVED_TOP(%rsp), %r11
+	sub	$SCAR_HANDLER_FRAME, %r11
+	mov	%r11, %gs:SCAR_THREAD_TOP
+9:	mov	%rsp, %rdi
 	call	\handler
 	.endm
 

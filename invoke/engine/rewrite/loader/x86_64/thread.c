@@ -14,7 +14,6 @@
 _Static_assert(offsetof(struct scar_thread, self) == SCAR_THREAD_SELF, "thread.h");
 _Static_assert(offsetof(struct scar_thread, top) == SCAR_THREAD_TOP, "thread.h");
 _Static_assert(offsetof(struct scar_thread, low) == SCAR_THREAD_LOW, "thread.h");
-_Static_assert(SCAR_HANDLER_DEPTH == 5, "entry.S");
 
 static struct scar_thread *create(void)
 {
