@@ -207,10 +207,11 @@ def compare(setting: str, libc: str, native: dict[str, list[str]], engine: dict[
 def main() -> int:
     """See the module's text."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("settings", nargs="*", default=["rewrite", "rewrite+jail", "rewrite+jail414", "ptrace", "ptrace+nofilter"])
+    parser.add_argument("settings", nargs="*", default=["rewrite", "rewrite+trap", "rewrite+jail", "rewrite+jail414", "ptrace", "ptrace+nofilter"])
     parser.add_argument("--case", action="append", default=[], help="only this case")
     parser.add_argument("--verbose", action="store_true")
     parser.add_argument("--libc", choices=("glibc", "musl", "go"))
+    parser.add_argument("--seeds", type=int, nargs=2, metavar=("FIRST", "COUNT"), help="these random sequences instead of the cases")
     options = parser.parse_args()
     gaps = read_gaps()
     still_open: dict[str, bool] = {}
@@ -237,13 +238,16 @@ def main() -> int:
                 program = f"/bin/conform-{libc}"
                 native_root = work / f"native-{libc}"
                 make_rootfs(native_root, programs)
-                native = split("".join(run_native(native_root, program, [c]) for c in options.case) or run_native(native_root, program, []))
+                if options.seeds and libc == "go":
+                    continue
+                words = ["@random", *map(str, options.seeds)] if options.seeds else []
+                native = split("".join(run_native(native_root, program, [c]) for c in options.case) or run_native(native_root, program, words))
                 for setting in options.settings:
                     root, state = work / f"engine-{setting}-{libc}", work / f"state-{setting}-{libc}"
                     make_rootfs(root, programs)
                     state.mkdir(mode=0o700)
                     output = "".join(run_engine(setting, root, state, program, [c]) for c in options.case) or run_engine(
-                        setting, root, state, program, []
+                        setting, root, state, program, words
                     )
                     check_canary(f"{setting} {libc}", total)
                     counts = compare(setting, libc, native, split(output), options.verbose, gaps, still_open)

@@ -12,9 +12,9 @@ $(B)/engine-jail: $(call objects,rel,tests/engine/jail.c) $(TP)/.all.stamp
 	$(Q)$(CC.rel) $(LDFLAGS.rel) $(TP_LIBS:%=-L$(TP)/%/lib) -o $@ $< $(LIBS.rel)
 
 .PHONY: engine-test test-engine
-# S="rewrite+jail" selects settings.
+# S="rewrite+jail" selects settings; SEEDS=1000 runs so many random sequences of calls instead of the cases.
 engine-test: $(B)/engine-run $(B)/engine-jail
-	@$(PYTHON) tests/engine/conformance.py $(S)
+	@$(PYTHON) tests/engine/conformance.py $(S) $(if $(SEEDS),--seeds 1 $(SEEDS))
 test-engine: engine-test
 
 .PHONY: bench-engine

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include "invoke/engine/guest/sys.h"
 #include "invoke/engine/guest/text.h"
@@ -150,27 +151,98 @@ static void place(struct walk *w)
 	scar_where_place(w->ctx->guest, w->where);
 }
 
+/* True if the link of a process's descriptor leads to a directory. */
+static bool leads_to_directory(int dir_fd, const char *link)
+{
+	struct stat st;
+
+	return scar_sys(__NR_newfstatat, dir_fd, link, &st, 0) == 0 && S_ISDIR(st.st_mode);
+}
+
+static bool is_removed(int fd)
+{
+	struct stat st;
+
+	return scar_sys(__NR_fstat, fd, &st) == 0 && st.st_nlink == 0;
+}
+
+/* Reads the host's name of an open file, or of the working directory. @return its length or -errno */
+static long host_name(int dir_fd, char *buf, size_t size)
+{
+	char proc[40];
+	struct scar_text t = scar_text_of(proc, sizeof(proc));
+	long n;
+
+	if (dir_fd == AT_FDCWD) {
+		scar_text_str(&t, "/proc/self/cwd");
+	} else {
+		scar_text_str(&t, "/proc/self/fd/");
+		scar_text_unsigned(&t, (unsigned)dir_fd, 10);
+	}
+	n = scar_sys(__NR_readlinkat, AT_FDCWD, proc, buf, size - 1);
+	if (n >= 0)
+		buf[n] = '\0';
+	return n == -ENOENT ? -EBADF : n;
+}
+
+/* Takes ".." off the path, after any ".". */
+static bool take_up(struct walk *w)
+{
+	while (w->next[0] == '.' && w->next[1] == '/')
+		for (w->next++; *w->next == '/'; w->next++)
+			;
+	if (w->next[0] != '.' || w->next[1] != '.' || (w->next[2] && w->next[2] != '/'))
+		return false;
+	for (w->next += 2; *w->next == '/'; w->next++)
+		;
+	return true;
+}
+
+/* From a directory that was removed, by which nothing but "." and ".." can be reached. */
+static long leave_removed(struct walk *w, int dir_fd)
+{
+	struct scar_where *where = w->where;
+	long up, n = -ENOENT;
+	int at = dir_fd;
+
+	do {
+		up = take_up(w)
+			     ? scar_sys(__NR_openat, at, "..", O_PATH | O_DIRECTORY | O_CLOEXEC, 0)
+			     : -ENOENT;
+		if (at != dir_fd)
+			scar_sys(__NR_close, at);
+		if (up < 0)
+			return up;
+		at = (int)up;
+		n = host_name(at, where->guest, sizeof(where->guest));
+	} while (n > 0 && is_removed(at));
+	scar_sys(__NR_close, at);
+	return n;
+}
+
 /* Puts the canonical guest path of an open directory (or the current one) in where->guest. */
 static int start_at(struct walk *w, int dir_fd)
 {
 	struct scar_where *where = w->where;
+	struct stat st;
 	long n;
 
 	if (dir_fd == AT_FDCWD) {
 		n = scar_sys(__NR_getcwd, where->guest, sizeof(where->guest));
 		n = n > 0 ? n - 1 : n;
+		if (n == -ENOENT)
+			n = leave_removed(w, dir_fd);
 	} else if (dir_fd < 0) {
 		return -EBADF;
 	} else {
-		char proc[40];
-		struct scar_text t = scar_text_of(proc, sizeof(proc));
-
-		scar_text_str(&t, "/proc/self/fd/");
-		scar_text_unsigned(&t, (unsigned)dir_fd, 10);
-		n = scar_sys(__NR_readlinkat, AT_FDCWD, proc, where->guest,
-			     sizeof(where->guest) - 1);
-		if (n == -ENOENT)
-			return -EBADF;
+		n = host_name(dir_fd, where->guest, sizeof(where->guest));
+		if (n < 0 || scar_sys(__NR_fstat, dir_fd, &st))
+			return n < 0 ? (int)n : -EBADF;
+		/* A link that is open itself must not be followed by its name. */
+		if (!S_ISDIR(st.st_mode))
+			return -ENOTDIR;
+		if (st.st_nlink == 0)
+			n = leave_removed(w, dir_fd);
 	}
 	if (n < 0)
 		return (int)n;
@@ -182,7 +254,7 @@ static int start_at(struct walk *w, int dir_fd)
 		return (int)n;
 	where->guest_len = (size_t)(n == 1 ? 0 : n);
 	where->guest[where->guest_len] = '\0';
-	w->is_directory = dir_fd == AT_FDCWD;
+	w->is_directory = true;
 	return 0;
 }
 
@@ -281,6 +353,10 @@ static int magic_text(struct walk *w, const char *process, const char *entry, si
 		return 1;
 	if (w->link[0] != '/')
 		return *w->next ? -ENOTDIR : 0;
+	/* What has its name by now need not be what it leads to. */
+	if (*w->next && strncmp(entry, "fd/", 3) == 0 &&
+	    !leads_to_directory(w->where->dir_fd, w->where->path))
+		return -ENOTDIR;
 	/* Reopening a descriptor must give that file, whatever now has its name. */
 	if (!*w->next && !is_exe && !is_root && strcmp(entry, "cwd") != 0)
 		return 0;
@@ -317,6 +393,7 @@ static int look(struct walk *w, size_t parent_len)
 		const char *process = where->guest + b->guest_len;
 		const char *entry = process_entry(process);
 
+		where->fleeting = true;
 		if (is_magic_entry(entry)) {
 			n = magic_text(w, process, entry, (size_t)n);
 			where->magic = n == 0;
@@ -402,7 +479,7 @@ int scar_path_resolve(const struct scar_path_context *ctx, int dir_fd, const cha
 	memcpy(w.rest, path, len + 1);
 	ret_where->guest_len = 0;
 	ret_where->guest[0] = '\0';
-	ret_where->magic = false;
+	ret_where->magic = ret_where->fleeting = false;
 	ret = path[0] == '/' ? 0 : start_at(&w, dir_fd);
 	if (ret == 0)
 		ret = walk(&w, follow);

@@ -32,9 +32,10 @@ enum scar_path_follow {
 
 /** Where a guest path leads. */
 struct scar_where {
-	int dir_fd;         /**< the root's descriptor, or AT_FDCWD with an absolute path */
-	bool read_only;     /**< lies in a read-only bind */
-	bool magic;         /**< path ends in a link of procfs that only the kernel can follow */
+	int dir_fd;     /**< the root's descriptor, or AT_FDCWD with an absolute path */
+	bool read_only; /**< lies in a read-only bind */
+	bool magic;     /**< path ends in a link of procfs that only the kernel can follow */
+	bool fleeting; /**< a link of procfs was followed: another process, or later, may end elsewhere */
 	uint8_t bind_flags; /**< of the bind it lies in, else 0 */
 	/** Length of the canonical guest path in `guest`. */
 	size_t guest_len;

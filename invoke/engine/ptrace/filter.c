@@ -58,6 +58,8 @@ static const struct narrow narrows[] = {
 	{__NR_rt_sigprocmask, NEVER, 0, 0, 0},
 	{__NR_rt_sigsuspend, NEVER, 0, 0, 0},
 	{__NR_clone, IF_MASKED, 0, CLONE_VM, CLONE_VM},
+	/* What is remembered of the working directory (loader/known.c). */
+	{__NR_clone, IF_MASKED, 0, CLONE_FS, CLONE_FS},
 	{__NR_clone, IF_MASKED, 0, CLONE_UNTRACED, CLONE_UNTRACED},
 	{__NR_clone, IF_MASKED, 0, CLONE_NEWNS, CLONE_NEWNS},
 	{__NR_clone, IF_MASKED, 0, CLONE_NEWCGROUP, CLONE_NEWCGROUP},

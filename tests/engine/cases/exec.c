@@ -18,8 +18,9 @@
 #include <unistd.h>
 
 int conform_helper(int argc, char **argv);
-int conform_environ(void); /* proc.c */
-int conform_moves(void);   /* moves.c */
+int conform_environ(void);                       /* proc.c */
+int conform_moves(void);                         /* moves.c */
+int conform_random_seeds(int argc, char **argv); /* random.c */
 extern char **environ;
 
 /** "@show": what a started program sees of its arguments, environment and auxiliary vector. */
@@ -62,6 +63,9 @@ int conform_helper(int argc, char **argv)
 		return conform_environ();
 	if (strcmp(argv[1], "@moves") == 0)
 		return conform_moves();
+	if (strcmp(argv[1], "@random") == 0 || strcmp(argv[1], "@seed") == 0 ||
+	    strcmp(argv[1], "@moved") == 0)
+		return conform_random_seeds(argc, argv);
 	if (strcmp(argv[1], "@nothing") == 0)
 		return 0;
 	see("unknown helper %s", argv[1]);

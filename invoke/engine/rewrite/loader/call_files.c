@@ -70,11 +70,46 @@ static bool open_fast(int dir_fd, const char *path, const struct open_how *how, 
 	return ret >= 0 || ret == -ENOENT || ret == -EACCES || ret == -EEXIST || ret == -EINTR;
 }
 
-static bool ends_in_dot(const char *path)
+/* True if the last component is "." or "..", with or without a slash behind it, or if there is none but the root. */
+static bool ends_in_dots(const char *path)
 {
-	size_t len = strlen(path);
+	size_t len = strlen(path), dots = 0;
 
-	return len && path[len - 1] == '.' && (len == 1 || path[len - 2] == '/');
+	while (len && path[len - 1] == '/')
+		len--;
+	while (dots < len && path[len - 1 - dots] == '.')
+		dots++;
+	return (!len && *path) ||
+	       ((dots == 1 || dots == 2) && (dots == len || path[len - 1 - dots] == '/'));
+}
+
+/*
+ * What creates a file takes no name of a directory, and the kernel would find other errors first if it
+ * saw the place of one, which ends in a slash. 1: the path names none.
+ */
+static long refuse_directory(int dir_fd, const char *path, uint64_t flags, struct scar_where *where)
+{
+	const bool dots = ends_in_dots(path);
+	size_t len = strlen(path);
+	struct stat st;
+	char *end;
+	long ret;
+
+	if (!dots && (!len || path[len - 1] != '/'))
+		return 1;
+	ret = scar_resolve(dir_fd, path, dots ? SCAR_PATH_NOFOLLOW : SCAR_PATH_PARENT, where);
+	if (ret)
+		return ret;
+	if (dots) {
+		ret = scar_sys(__NR_newfstatat, where->dir_fd, where->path, &st, 0);
+		return ret ? ret : flags & O_EXCL ? -EEXIST : -EISDIR;
+	}
+	/* Only what comes before the name matters. */
+	end = (char *)where->path + strlen(where->path);
+	if (end > where->path + 1 && end[-1] == '/')
+		end[-1] = '\0';
+	ret = scar_sys(__NR_newfstatat, where->dir_fd, where->path, &st, AT_SYMLINK_NOFOLLOW_);
+	return ret && ret != -ENOENT ? ret : -EISDIR;
 }
 
 static long open_how(int dir_fd, const char *path, struct open_how *how, bool strict)
@@ -89,18 +124,14 @@ static long open_how(int dir_fd, const char *path, struct open_how *how, bool st
 	if (open_fast(dir_fd, path, how, &ret))
 		/* An absolute path that needs no walk does not lead into a bind. */
 		return ret < 0 || *path == '/' ? ret : scar_procfs_opened(ret, path, how->flags);
+	if ((how->flags & O_CREAT) &&
+	    (ret = refuse_directory(dir_fd, path, how->flags, &where)) <= 0)
+		return ret;
 	ret = scar_resolve(dir_fd, path, follow ? SCAR_PATH_FOLLOW : SCAR_PATH_NOFOLLOW, &where);
 	if (ret)
 		return ret;
 	if (where.read_only && opens_for_writing(how->flags))
 		return -EROFS;
-	/* Its place ends in a slash, with which the kernel would find another error first. */
-	if (!follow && !(how->flags & O_NOFOLLOW) && ends_in_dot(path)) {
-		struct stat st;
-
-		ret = scar_sys(__NR_newfstatat, where.dir_fd, where.path, &st, 0);
-		return ret ? ret : -EEXIST;
-	}
 	ret = scar_undo_opening(&where, how->flags);
 	if (ret)
 		return ret;

@@ -225,17 +225,17 @@ static long bind_name(const struct scar_regs *r)
 	base = where.path + strlen(where.path);
 	while (base > where.path && base[-1] != '/')
 		base--;
+	/* "name/" is no name for a socket; the kernel says so in its own way. */
+	if (!*base) {
+		ret = scar_sys(__NR_mknodat, where.dir_fd, where.path, 0140644 /* S_IFSOCK */, 0);
+		return ret == -EEXIST ? -EADDRINUSE : ret;
+	}
 	memcpy(buf, where.path, (size_t)(base - where.path));
 	memcpy(buf + (base - where.path), ".", 2);
 	fd = scar_sys(__NR_openat, where.dir_fd, buf, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
 	if (fd < 0)
 		return fd;
 	scar_hold((int)fd);
-	/* "name/" is no name for a socket; the kernel says so in its own way. */
-	if (!*base) {
-		ret = scar_sys(__NR_mknodat, where.dir_fd, where.path, 0140644 /* S_IFSOCK */, 0);
-		return ret == -EEXIST ? -EADDRINUSE : ret;
-	}
 	return bind_by_proxy(r->arg[0], (int)fd, base, path);
 }
 

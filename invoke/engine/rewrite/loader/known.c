@@ -103,7 +103,7 @@ static int learn(const char *from, size_t len, uint32_t links, struct scar_where
 	ret = scar_path_resolve(&scar_loader.paths, AT_FDCWD, path, SCAR_PATH_FOLLOW, where);
 	if (ret)
 		return ret == -EBADF ? 0 : (int)ret;
-	if (where->magic || where->dir_fd != scar_loader.guest.root_fd ||
+	if (where->magic || where->fleeting || where->dir_fd != scar_loader.guest.root_fd ||
 	    where->guest_len > PATH_BYTES || where->guest[where->guest_len])
 		return 0;
 	/* What is missing may yet become a link. */
@@ -238,7 +238,9 @@ void scar_known_moved(void)
 
 void scar_known_cloned(uint64_t flags)
 {
+	/* Memory and working directory: only who shares both or neither is told of a move. */
 	is_scattered |= (flags & CLONE_THREAD) && !(flags & CLONE_FS);
+	is_scattered |= !(flags & CLONE_VM) && (flags & CLONE_FS);
 }
 
 static mode_t type_of(int dir_fd, long path, long flags)

@@ -220,6 +220,17 @@ static void before_removal(int dir_fd, const char *path, struct scar_owners_chan
 		change->forget = st.st_ino;
 }
 
+/* What has the new name goes, unless it is the file itself: then nothing happens. */
+static void before_rename(const long a[6], struct scar_owners_change *change)
+{
+	struct stat st;
+
+	before_removal((int)a[2], (const char *)a[3], change);
+	if (change->forget && stat_of((int)a[0], (const char *)a[1], AT_SYMLINK_NOFOLLOW_, &st) &&
+	    st.st_ino == change->forget)
+		change->forget = 0;
+}
+
 /* The mode for the disk; what differs from the one that was asked for is entered afterwards. */
 static uint32_t mode_for_disk(const struct stat *st, uint32_t mode,
 			      struct scar_owners_change *change)
@@ -280,10 +291,10 @@ void scar_owners_before(long nr, long a[6], struct scar_owners_change *ret_chang
 	switch (nr) {
 	/* Old forms have become these (handle.c). */
 	case __NR_unlinkat: before_removal((int)a[0], (const char *)a[1], ret_change); break;
-	case __NR_renameat: before_removal((int)a[2], (const char *)a[3], ret_change); break;
+	case __NR_renameat: before_rename(a, ret_change); break;
 	case __NR_renameat2:
 		if (!(a[4] & RENAME_EXCHANGE_))
-			before_removal((int)a[2], (const char *)a[3], ret_change);
+			before_rename(a, ret_change);
 		break;
 	case __NR_fchmodat:
 		before_chmod((int)a[0], (const char *)a[1], 0, &a[2], ret_change);
