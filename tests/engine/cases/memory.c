@@ -119,6 +119,19 @@ static void late_code(void)
 		if (((int (*)(void))(void *)(p + i))() != i)
 			see("wrong at %d", i);
 	}
+	/* Much room for code, of which little is used: looking for calls must not fill the rest. */
+	enum { ROOM = 64 << 20, PLACE = 40 << 20 };
+	static unsigned char resident[ROOM / 4096];
+	int used = 0;
+	char *r = mmap(NULL, ROOM, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	memcpy(r + PLACE, open_code, sizeof(open_code));
+	r[ROOM - 1] = 1;
+	see_ok("mprotect", mprotect(r, ROOM, PROT_READ | PROT_EXEC));
+	see_opened("in much room", r + PLACE);
+	mincore(r, ROOM, resident);
+	for (int i = 0; i < ROOM / 4096; i++)
+		used += resident[i] & 1;
+	see("pages in use %d", used);
 	see_result("execute only", mprotect(p, 4096, PROT_EXEC));
 	see_result("nothing there", mprotect((void *)4096, 4096, PROT_EXEC));
 	see_result("not aligned", mprotect(p + 1, 4096, PROT_READ | PROT_EXEC));

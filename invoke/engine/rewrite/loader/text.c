@@ -16,6 +16,8 @@
 #define TRAPS_MAX 4096
 #define LOOK_SLOTS 1024
 #define LOOKS_ALWAYS 4
+#define RESIDENT_FROM (1u << 20)
+#define RESIDENT_PAGES 256
 #define LOADER_START 0x60000000ull
 
 extern char _end[];
@@ -325,15 +327,12 @@ static bool is_worth_a_look(uint64_t addr)
 	return times <= LOOKS_ALWAYS || (times & (times - 1)) == 0;
 }
 
-int scar_text_protect(uint64_t addr, uint64_t len, int prot)
+static int protect_run(uint64_t addr, uint64_t len, int prot)
 {
 	struct scar_scan *scan;
-	int ret;
+	/* Threads of a compiler do this at once, and nearly never is there anything to patch: no lock yet. */
+	int ret = scan_bare(addr, len, &scan);
 
-	if (!is_worth_a_look(addr))
-		return 0;
-	/* Threads of a compiler do this at once, and nearly never is there anything to patch. */
-	ret = scan_bare(addr, len, &scan);
 	if (!scan)
 		return ret;
 	scar_lock_take(&text_lock);
@@ -343,6 +342,39 @@ int scar_text_protect(uint64_t addr, uint64_t len, int prot)
 		scar_sys(__NR_munmap, scan, sizeof(*scan));
 	scar_lock_release(&text_lock);
 	return ret;
+}
+
+/* What a compiler reserves for code is large and mostly untouched; reading it would fill it with memory. */
+static int protect_resident(uint64_t addr, uint64_t len, int prot)
+{
+	uint8_t resident[RESIDENT_PAGES];
+	uint64_t run = 0, end = addr + len;
+	int ret = 0;
+
+	for (uint64_t part = addr; part < end; part += sizeof(resident) * PAGE) {
+		uint64_t size = end - part < sizeof(resident) * PAGE ? end - part
+								     : sizeof(resident) * PAGE;
+
+		if (scar_sys(__NR_mincore, part, size, resident))
+			return protect_run(addr, len, prot);
+		for (uint64_t at = 0; at < size && ret == 0; at += PAGE) {
+			if (resident[at / PAGE] & 1) {
+				run += PAGE;
+			} else if (run) {
+				ret = protect_run(part + at - run, run, prot);
+				run = 0;
+			}
+		}
+	}
+	return ret == 0 && run ? protect_run(end - run, run, prot) : ret;
+}
+
+int scar_text_protect(uint64_t addr, uint64_t len, int prot)
+{
+	if (!is_worth_a_look(addr))
+		return 0;
+	return len < RESIDENT_FROM ? protect_run(addr, len, prot)
+				   : protect_resident(addr, len, prot);
 }
 
 bool scar_text_engine_range(uint64_t addr, uint64_t len, struct scar_range *ret_range)

@@ -147,6 +147,9 @@ static bool decode_by_vote(struct scanner *s, uint32_t site)
 	uint32_t to = s->end - site > 1024 ? site + 1024 : s->end;
 	uint32_t ways = site - from < 16 ? site - from : 16, votes = 0;
 
+	/* Too few ways in, but bare code begins where it begins. */
+	if (s->bare && ways < 16 && decode_range(s, s->start, to, site))
+		return true;
 	for (uint32_t i = 0; i < ways; i++) {
 		votes += decode_range(s, from + i, site + SYSCALL_BYTES, site);
 		if ((votes + ways - i - 1) * 16 < ways * 10)
