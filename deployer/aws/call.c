@@ -166,6 +166,7 @@ static int send_signed(struct attempts *a, const char *url, const char *region, 
 		.total_timeout_ms = call->total_timeout_ms,
 		/* Whoever names an http:// endpoint wants it. */
 		.allow_plain = custom,
+		.fresh_connection = call->once,
 		.sink = call->sink ? take_body : NULL,
 		.sink_ctx = a,
 		.cancel = a->aws->finishing ? NULL : a->aws->cancel,

@@ -115,7 +115,9 @@ static const char *call_region(const struct scar_aws *aws, const struct scar_aws
 		return global_region(aws->region);
 	if (!*region && call->service == SCAR_AWS_STS)
 		return "us-east-1";
-	return scar_aws_need_region(aws, &region, err) < 0 && !*region ? NULL : region;
+	if (*region)
+		return region;
+	return scar_aws_need_region(aws, &region, err) < 0 ? NULL : region;
 }
 
 /* ---- the URL ---- */

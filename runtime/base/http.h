@@ -61,6 +61,8 @@ struct scar_http_request {
 	 */
 	size_t max_body_bytes;
 	bool allow_plain; /**< http:// to a host that is not loopback */
+	/** Not over a connection that was kept: where one turns out to be dead libcurl sends a request again by itself. */
+	bool fresh_connection;
 	/**
 	 * A 2xx body goes here piece by piece instead of resp->body. Other bodies are kept. Status and headers
 	 * of the response are there before its first call.

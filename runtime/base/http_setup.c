@@ -211,6 +211,8 @@ static CURLcode set_connection(CURL *easy, const struct scar_http_transfer *tran
 	(void)curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BYTES);
 	SET(CURLOPT_CONNECTTIMEOUT_MS,
 	    (long)(req->connect_timeout_ms > 0 ? req->connect_timeout_ms : CONNECT_TIMEOUT_MS));
+	if (req->fresh_connection)
+		SET(CURLOPT_FRESH_CONNECT, 1L);
 	if (req->total_timeout_ms > 0)
 		SET(CURLOPT_TIMEOUT_MS, (long)req->total_timeout_ms);
 	if (target->loopback)
