@@ -29,7 +29,9 @@ struct reader {
 	struct scar_ini *ini;
 	const char *what;
 	const char *section; /* NULL: before the first */
-	const char *group;   /* the key whose value was empty */
+	const char *group;   /* the last key, if its value was empty */
+	bool has_key;        /* the section has had one */
+	size_t indent;       /* of the last line that was not below a key */
 	unsigned line;
 	struct scar_err *err;
 };
@@ -73,13 +75,16 @@ static int refuse(const struct reader *r, const char *why)
 	return scar_err_set(r->err, SCAR_ERR_CONFIG, "%s, line %u: %s", r->what, r->line, why);
 }
 
-/* `profile "a name"` is section `profile a name`: quotes go. */
+/* `profile  "a  name"` is section `profile a  name`: quotes go, and so does more than one space outside of them. */
 static void unquote(char *text)
 {
-	char *to = text;
+	char *to = text, quote = '\0';
 
 	for (; *text; text++) {
-		if (*text != '"' && *text != '\'')
+		if (quote ? *text == quote : *text == '"' || *text == '\'')
+			quote = quote ? '\0' : *text;
+		else if (quote || !isspace((unsigned char)*text) ||
+			 !isspace((unsigned char)text[1]))
 			*to++ = *text;
 	}
 	*to = '\0';
@@ -98,18 +103,19 @@ static int read_section(struct reader *r, char *line)
 		return refuse(r, "a section without a name");
 	r->section = line;
 	r->group = NULL;
+	r->has_key = false;
 	return add(r, "", NULL, "");
 }
 
-static int read_pair(struct reader *r, char *line, bool indented)
+static int read_pair(struct reader *r, char *line, bool below)
 {
 	char *equal = strchr(line, '=');
 	char *key, *value;
 
 	if (!r->section)
 		return refuse(r, "a key before the first section");
-	/* Below a key that has a value an indented line goes on with that value; nothing here has more than one line. */
-	if (indented && !r->group)
+	/* It goes on with the value above it; nothing here has more than one line. */
+	if (below && !r->group)
 		return 0;
 	if (!equal)
 		return refuse(r, "neither a section nor `key = value`");
@@ -118,24 +124,28 @@ static int read_pair(struct reader *r, char *line, bool indented)
 	value = trim(equal + 1);
 	if (!*key)
 		return refuse(r, "no key before the =");
+	if (below)
+		return add(r, r->group, key, value);
 	for (char *c = key; *c; c++)
 		*c = (char)tolower((unsigned char)*c);
-	if (indented)
-		return add(r, r->group, key, value);
 	r->group = *value ? NULL : key;
+	r->has_key = true;
 	return add(r, "", key, value);
 }
 
 static int read_line(struct reader *r, char *line)
 {
-	bool indented = *line == ' ' || *line == '\t';
+	size_t indent = strspn(line, " \t");
+	bool below = r->has_key && indent > r->indent;
 
 	line = trim(line);
 	if (!*line || *line == '#' || *line == ';')
 		return 0;
-	if (*line == '[' && !indented)
+	if (!below)
+		r->indent = indent;
+	if (*line == '[' && !below)
 		return read_section(r, line);
-	return read_pair(r, line, indented);
+	return read_pair(r, line, below);
 }
 
 static int read_all(struct reader *r)
@@ -170,9 +180,11 @@ int scar_ini_parse(const char *text, size_t len, const char *what, struct scar_i
 	if (memchr(text, '\0', len))
 		return scar_err_set(err, SCAR_ERR_CONFIG, "%s: not a text file", what);
 	if (ini)
-		ini->text = strndup(text, len);
+		ini->text = malloc(len + 1);
 	if (!ini || !ini->text)
 		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
+	memcpy(ini->text, text, len);
+	ini->text[len] = '\0';
 	if (read_all(&reader) < 0)
 		return -1;
 	*ret_ini = scar_steal(ini);

@@ -2,7 +2,7 @@
 /**
  * @file ini.h
  * The format of ~/.aws/config and ~/.aws/credentials: `[section]`, `key = value`, comment lines with # or ;, and below a key without a
- * value indented lines `key = value` of its own. Keys are in lower case. Of what is there twice the last counts. Internal to deployer/aws/.
+ * value indented lines `key = value` of its own. Keys are in lower case, those below another as they are written. Of what is there twice the last counts. Internal to deployer/aws/.
  */
 #ifndef SCAR_DEPLOYER_AWS_INI_H
 #define SCAR_DEPLOYER_AWS_INI_H

@@ -14,6 +14,8 @@
 #define DEPTH_MAX 64
 /* A page of S3 lists 1000 keys with about ten elements each. */
 #define ELEMENTS_MAX 200000
+/* What expat puts between the URI of a namespace and a name, which cannot hold it. */
+#define NAMESPACE_END '|'
 
 struct scar_xml {
 	char *name;
@@ -38,14 +40,14 @@ static int fail(struct builder *b)
 
 static struct scar_xml *create(struct builder *b, const char *name)
 {
-	const char *colon = strrchr(name, ':');
+	const char *end = strrchr(name, NAMESPACE_END);
 	struct scar_xml *node = calloc(1, sizeof *node);
 
 	if (!node)
 		return NULL;
 	scar_buf_init(&node->text, BYTES_MAX);
 	node->parent = b->open;
-	node->name = strdup(colon ? colon + 1 : name);
+	node->name = strdup(end ? end + 1 : name);
 	if (!node->name) {
 		free(node);
 		return NULL;
@@ -135,7 +137,7 @@ int scar_xml_parse(const char *text, size_t len, const char *what, struct scar_x
 	if (len > BYTES_MAX || len > INT_MAX)
 		return scar_err_set(err, SCAR_ERR_LIMIT, "%s: more than %zu bytes of XML", what,
 				    BYTES_MAX);
-	b.parser = XML_ParserCreate(NULL);
+	b.parser = XML_ParserCreateNS(NULL, NAMESPACE_END);
 	if (!b.parser)
 		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
 	XML_SetUserData(b.parser, &b);

@@ -110,11 +110,6 @@ def test_an_invocation_that_was_throttled_is_sent_again(probe: Probe, server: Re
     assert len(server.requests) == 2
 
 
-def test_a_session_gives_up_repeating_when_all_fails(program: Path, server: Recorder) -> None:
-    server.fallback = (500, {}, b"")
-    with Probe(program, "--region", REGION, "--endpoint-url", server.url, environment=KEYS | {"AWS_MAX_ATTEMPTS": "2"}) as probe:
-        before = [refusal(probe, "lambda.get", name="f") and len(server.take()) for _ in range(3)]
-    assert before == [2, 2, 2]
 
 
 def test_a_cancel_ends_a_wait_at_once(program: Path, server: Recorder) -> None:
