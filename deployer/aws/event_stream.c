@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "runtime/base/crc32.h"
 #include "runtime/base/err.h"
 #include "runtime/base/limits.h"
 
@@ -28,24 +29,6 @@ enum value_type {
 static uint32_t number_at(const uint8_t *at)
 {
 	return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
-}
-
-/* Four bits at a time: small enough for no table to be made first, quick enough for 6 MiB. */
-uint32_t scar_event_stream_crc(const void *data, size_t len)
-{
-	static const uint32_t step[16] = {0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac,
-					  0x76dc4190, 0x6b6b51f4, 0x4db26158, 0x5005713c,
-					  0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,
-					  0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c};
-	const uint8_t *bytes = data;
-	uint32_t crc = UINT32_MAX;
-
-	for (size_t i = 0; i < len; i++) {
-		crc ^= bytes[i];
-		crc = crc >> 4 ^ step[crc & 15];
-		crc = crc >> 4 ^ step[crc & 15];
-	}
-	return ~crc;
 }
 
 void scar_event_stream_init(struct scar_event_stream *stream, scar_event_stream_each each,
@@ -176,7 +159,7 @@ static int measure(const struct scar_buf *pending, size_t *ret_total, size_t *re
 
 	if (pending->len < PRELUDE)
 		return 0;
-	if (number_at(bytes + 8) != scar_event_stream_crc(bytes, 8))
+	if (number_at(bytes + 8) != scar_crc32(bytes, 8))
 		return scar_err_set(err, SCAR_ERR_INTEGRITY,
 				    "event stream: the check sum of a frame's begin is wrong");
 	total = number_at(bytes);
@@ -200,7 +183,7 @@ static int give_complete(struct scar_event_stream *stream, struct scar_err *err)
 
 		if (complete <= 0)
 			return complete;
-		if (number_at(bytes + total - 4) != scar_event_stream_crc(bytes, total - 4))
+		if (number_at(bytes + total - 4) != scar_crc32(bytes, total - 4))
 			return scar_err_set(err, SCAR_ERR_INTEGRITY,
 					    "event stream: the check sum of a frame is wrong");
 		if (give(stream, bytes, total, headers_len, err) < 0)

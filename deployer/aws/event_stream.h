@@ -11,7 +11,6 @@
 #define SCAR_DEPLOYER_AWS_EVENT_STREAM_H
 
 #include <stddef.h>
-#include <stdint.h>
 
 #include "runtime/base/buf.h"
 
@@ -47,7 +46,5 @@ int scar_event_stream_feed(struct scar_event_stream *stream, const void *data, s
 			   struct scar_err *err);
 /** The end of the bytes: SCAR_ERR_NETWORK if it is within a frame. */
 int scar_event_stream_finish(const struct scar_event_stream *stream, struct scar_err *err);
-/** The check sum: that of IEEE 802.3, as in zlib. */
-uint32_t scar_event_stream_crc(const void *data, size_t len);
 
 #endif

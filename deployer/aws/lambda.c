@@ -17,11 +17,14 @@
 
 /* ---- conflicts ---- */
 
-/* A change under way is over some time; that there is such a thing already is not. */
+/* Another change, or the function's own beginning, is over some time; other conflicts are not. */
 static bool is_in_progress(const struct scar_aws *aws)
 {
+	const char *message = scar_aws_failure(aws)->message;
+
 	return scar_aws_failed_with(aws, "ResourceConflictException") &&
-	       !strstr(scar_aws_failure(aws)->message, "already exist");
+	       (strstr(message, "in progress") || strstr(message, "following state") ||
+		strstr(message, "concurrent update"));
 }
 
 int scar_lambda_rest(struct scar_aws *aws, const struct scar_aws_call *call,

@@ -12,6 +12,8 @@
 #include "runtime/base/limits.h"
 
 #define BODY_MAX SCAR_KIB(64)
+/* They are put in order before the first is given. */
+#define EVENTS_MAX 200000
 /* Between two looks of who follows, and how far each looks back for what arrives late. */
 #define FOLLOW_PAUSE_MS 1500
 #define FOLLOW_OVERLAP_MS 10000
@@ -173,6 +175,11 @@ static void clear_found(struct found *found)
 
 static int add_event(struct found *found, const struct scar_json *item, struct scar_err *err)
 {
+	if (found->count == EVENTS_MAX)
+		return scar_err_set(
+			err, SCAR_ERR_LIMIT,
+			"more than %d log events: ask for a shorter time, or for one stream",
+			EVENTS_MAX);
 	if (found->count == found->room) {
 		size_t room = found->room ? 2 * found->room : 256;
 		struct scar_logs_event *more = realloc(found->events, room * sizeof *more);

@@ -173,6 +173,12 @@ def test_a_function_that_is_there_is_not_waited_for(probe: Probe, server: Record
     assert error["code"] == "ResourceConflictException" and "update" in error["hint"]
 
 
+def test_a_conflict_that_will_stay_is_told_at_once(probe: Probe, server: Recorder) -> None:
+    server.fallback = fail(409, "ResourceConflictException", "FunctionUrlConfig exists for this Lambda function")
+    assert refusal(probe, "lambda.configure", name="f", memory=256)["code"] == "ResourceConflictException"
+    assert len(server.requests) == 1
+
+
 def test_a_change_under_way_is_waited_for(probe: Probe, server: Recorder) -> None:
     busy = fail(409, "ResourceConflictException", "The operation cannot be performed at this time. An update is in progress for resource: f")
     server.answers = [busy, busy, js({"FunctionName": "f"})]

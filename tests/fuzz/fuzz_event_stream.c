@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "deployer/aws/event_stream.h"
+#include "runtime/base/crc32.h"
 #include "runtime/base/err.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -24,10 +25,10 @@ static int add(void *ctx, const struct scar_event_frame *frame, struct scar_err 
 	(void)err;
 	sum->frames++;
 	sum->bytes += frame->payload_len;
-	sum->crc ^= scar_event_stream_crc(frame->payload, frame->payload_len) +
-		    scar_event_stream_crc(frame->event_type, strlen(frame->event_type)) +
-		    scar_event_stream_crc(frame->message_type, strlen(frame->message_type)) +
-		    scar_event_stream_crc(frame->error_message, strlen(frame->error_message));
+	sum->crc ^= scar_crc32(frame->payload, frame->payload_len) +
+		    scar_crc32(frame->event_type, strlen(frame->event_type)) +
+		    scar_crc32(frame->message_type, strlen(frame->message_type)) +
+		    scar_crc32(frame->error_message, strlen(frame->error_message));
 	return 0;
 }
 
@@ -43,10 +44,10 @@ static void mend(uint8_t *bytes, size_t size)
 		size_t total = (size_t)bytes[0] << 24 | (size_t)bytes[1] << 16 |
 			       (size_t)bytes[2] << 8 | bytes[3];
 
-		put(bytes + 8, scar_event_stream_crc(bytes, 8));
+		put(bytes + 8, scar_crc32(bytes, 8));
 		if (total < 16 || total > size)
 			return;
-		put(bytes + total - 4, scar_event_stream_crc(bytes, total - 4));
+		put(bytes + total - 4, scar_crc32(bytes, total - 4));
 		bytes += total;
 		size -= total;
 	}

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "runtime/base/crc32.h"
 #include "runtime/base/err.h"
 
 /* Frames that boto3 reads. */
@@ -149,7 +150,7 @@ static void refuses_lengths_that_cannot_be(void **state)
 
 		put(bytes, cases[i].total);
 		put(bytes + 4, cases[i].headers);
-		put(bytes + 8, scar_event_stream_crc(bytes, 8));
+		put(bytes + 8, scar_crc32(bytes, 8));
 		assert_int_equal(feed(bytes, 12, 12, &seen, &err), -1);
 		assert_int_equal(err.kind, cases[i].kind);
 	}
@@ -163,9 +164,9 @@ static int feed_headers(const uint8_t *headers, size_t len, struct scar_err *err
 
 	put(bytes, (uint32_t)(len + 16));
 	put(bytes + 4, (uint32_t)len);
-	put(bytes + 8, scar_event_stream_crc(bytes, 8));
+	put(bytes + 8, scar_crc32(bytes, 8));
 	memcpy(bytes + 12, headers, len);
-	put(bytes + 12 + len, scar_event_stream_crc(bytes, 12 + len));
+	put(bytes + 12 + len, scar_crc32(bytes, 12 + len));
 	return feed(bytes, len + 16, 7, &seen, err);
 }
 
