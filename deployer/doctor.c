@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "deployer/doctor.h"
+#include "deployer/commands.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,6 +19,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "deployer/arguments.h"
 #include "invoke/engine/engine.h"
 #include "runtime/base/buf.h"
 #include "runtime/base/cleanup.h"
@@ -34,14 +35,6 @@
 #define NR_openat2 437
 #define NR_close_range 436
 #define NR_pidfd_open 434
-
-static const char help[] = "usage: scar doctor [-o text|json]\n"
-			   "\n"
-			   "Tells what is possible on this machine, and why the rest is not.\n"
-			   "\n"
-			   "  -o, --output FORMAT  text or json\n"
-			   "\n"
-			   "Exit status: 0 if images can be run here, 69 if no engine works.\n";
 
 /* What was found, in the form asked for. */
 struct report {
@@ -321,22 +314,9 @@ static int examine(bool json, char *const *environment)
 	return ret ? ret : engine ? 0 : EX_UNAVAILABLE;
 }
 
-int scar_doctor_command(char **args, char **environment)
+int scar_doctor_command(const struct scar_arguments *arguments, char **environment)
 {
-	bool json = false;
+	const char *format = scar_arguments_get(arguments, SCAR_OPTION_OUTPUT);
 
-	while (*args) {
-		const char *format = args[0][0] == '-' ? args[1] : NULL;
-
-		if (strcmp(*args, "--help") == 0 || strcmp(*args, "-h") == 0)
-			return fputs(help, stdout) < 0 ? EX_IOERR : 0;
-		if ((strcmp(*args, "-o") != 0 && strcmp(*args, "--output") != 0) || !format ||
-		    (strcmp(format, "json") != 0 && strcmp(format, "text") != 0)) {
-			fprintf(stderr, "scar doctor: cannot understand %s\n%s", *args, help);
-			return EX_USAGE;
-		}
-		json = strcmp(format, "json") == 0;
-		args += 2;
-	}
-	return examine(json, environment);
+	return examine(format && strcmp(format, "json") == 0, environment);
 }

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "deployer/local.h"
+#include "deployer/commands.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sysexits.h>
 #include <unistd.h>
 
+#include "deployer/arguments.h"
 #include "deployer/local_config.h"
 #include "deployer/result.h"
 #include "runtime/base/buf.h"
@@ -22,42 +23,6 @@
 #include "runtime/emulator/pool.h"
 
 #define PIECE_MAX SCAR_MIB(8)
-
-static const char common_help[] =
-	"Options:\n"
-	"  --engine NAME      auto, rewrite, ptrace or native: how the image's programs are run\n"
-	"  --memory MB        memory of the function (512)\n"
-	"  --tmp-size MB      size of its /tmp, which holds the image (512)\n"
-	"  --timeout S        seconds that an invocation may take (300)\n"
-	"  -e, --env K=V      a variable of the function; may be repeated\n"
-	"  --plain-http       use http:// for registries that are not on this machine\n"
-	"  --name NAME        name of the function (scar)\n"
-	"  --bootstrap PATH   the runtime; default: bootstrap beside this program\n"
-	"  --no-jail          without the restrictions of Lambda\n"
-	"Variables of the environment:\n"
-	"  SCAR_*, SSL_CERT_FILE   handed to the function, e.g. SCAR_REGISTRY_USERNAME, SCAR_REGISTRY_PASSWORD\n"
-	"  SCAR_JAIL               on, off, kernel-5.10, kernel-4.14: which kernel the function seems to meet\n";
-
-static const char run_help[] =
-	"usage: scar local run [OPTION...] IMAGE [--] [ARGUMENT...]\n"
-	"\n"
-	"Runs IMAGE once as a Lambda function on this machine: pulled by the function itself, without\n"
-	"privilege, in a sandbox that refuses what Lambda refuses. Prints what the program prints, and\n"
-	"exits as it does. IMAGE is [HOST[:PORT]/]NAME[:TAG][@DIGEST], oci:DIR[:TAG] or\n"
-	"docker-archive:FILE; the arguments take the place of the image's command.\n"
-	"\n"
-	"  --script FILE      run this script in the image instead of its command\n"
-	"  --stdin FILE       the program's standard input; - is this program's own\n";
-
-static const char serve_help[] =
-	"usage: scar local serve [--port N] [OPTION...] [IMAGE]\n"
-	"\n"
-	"Keeps a function on this machine that AWS clients can invoke:\n"
-	"  aws lambda invoke --endpoint-url http://127.0.0.1:9001 --function-name scar out\n"
-	"IMAGE may be left out if events name one (SCAR_ALLOW_EVENT_IMAGE=1).\n"
-	"\n"
-	"  --port N           port on the loopback interface (9001)\n"
-	"  --concurrency N    environments that may work at once (1)\n";
 
 /* ---- signals -------------------------------------------------------------------------------- */
 
@@ -129,7 +94,7 @@ static void end_guard(struct guard *guard)
 static int complain(const struct scar_err *err)
 {
 	fprintf(stderr, "scar: %s\n", err->msg);
-	return err->kind == SCAR_ERR_CONFIG ? EX_USAGE : scar_err_info(err->kind)->exit_code;
+	return err->kind == SCAR_ERR_CONFIG ? SCAR_EXIT_USAGE : scar_err_info(err->kind)->exit_code;
 }
 
 /* Prints while it comes. */
@@ -240,24 +205,30 @@ static int serve(const struct scar_local_config *config)
 	return code;
 }
 
-int scar_local_command(bool serving, char **args, char **environment)
+static int start(bool serving, const struct scar_arguments *arguments, char **environment)
 {
 	struct scar_local_config config;
 	struct scar_err err;
 	int code;
 
-	if (scar_local_config_parse(serving, args, environment, &config, &err) < 0) {
-		fprintf(stderr, "scar: %s\nTry: scar local %s --help\n", err.msg,
-			serving ? "serve" : "run");
-		return err.kind == SCAR_ERR_CONFIG ? EX_USAGE : scar_err_info(err.kind)->exit_code;
-	}
-	if (config.help) {
-		printf("%s%s", serving ? serve_help : run_help, common_help);
-		scar_local_config_clear(&config);
-		return 0;
+	if (scar_local_config_read(serving, arguments, environment, &config, &err) < 0) {
+		fprintf(stderr, "scar: %s\nTry: scar %s --help\n", err.msg,
+			arguments->command->name);
+		return err.kind == SCAR_ERR_CONFIG ? SCAR_EXIT_USAGE
+						   : scar_err_info(err.kind)->exit_code;
 	}
 	block_signals();
 	code = serving ? serve(&config) : run(&config);
 	scar_local_config_clear(&config);
 	return code;
+}
+
+int scar_local_run_command(const struct scar_arguments *arguments, char **environment)
+{
+	return start(false, arguments, environment);
+}
+
+int scar_local_serve_command(const struct scar_arguments *arguments, char **environment)
+{
+	return start(true, arguments, environment);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "deployer/arguments.h"
 #include "registry/ref.h"
 #include "runtime/base/err.h"
 #include "runtime/base/limits.h"
@@ -21,47 +22,6 @@
 #define DEFAULT_MEMORY_MB 512
 #define DEFAULT_TIMEOUT_S 300
 #define DEFAULT_TMP_MB 512
-
-enum option {
-	OPTION_ENGINE,
-	OPTION_NO_JAIL,
-	OPTION_MEMORY,
-	OPTION_TMP_SIZE,
-	OPTION_TIMEOUT,
-	OPTION_PLAIN_HTTP,
-	OPTION_BOOTSTRAP,
-	OPTION_ENV,
-	OPTION_SCRIPT,
-	OPTION_STDIN,
-	OPTION_PORT,
-	OPTION_CONCURRENCY,
-	OPTION_NAME,
-	OPTION_HELP
-};
-
-static const struct {
-	const char *name;
-	enum option option;
-	bool has_value;
-	enum { BOTH, RUN, SERVE } command;
-} options[] = {
-	{"--engine", OPTION_ENGINE, true, BOTH},
-	{"--no-jail", OPTION_NO_JAIL, false, BOTH},
-	{"--memory", OPTION_MEMORY, true, BOTH},
-	{"--tmp-size", OPTION_TMP_SIZE, true, BOTH},
-	{"--timeout", OPTION_TIMEOUT, true, BOTH},
-	{"--plain-http", OPTION_PLAIN_HTTP, false, BOTH},
-	{"--bootstrap", OPTION_BOOTSTRAP, true, BOTH},
-	{"--env", OPTION_ENV, true, BOTH},
-	{"-e", OPTION_ENV, true, BOTH},
-	{"--script", OPTION_SCRIPT, true, RUN},
-	{"--stdin", OPTION_STDIN, true, RUN},
-	{"--port", OPTION_PORT, true, SERVE},
-	{"--concurrency", OPTION_CONCURRENCY, true, SERVE},
-	{"--name", OPTION_NAME, true, BOTH},
-	{"--help", OPTION_HELP, false, BOTH},
-	{"-h", OPTION_HELP, false, BOTH},
-};
 
 /* ---- lists of owned text -------------------------------------------------------------------- */
 
@@ -112,88 +72,74 @@ static int add_bind(struct scar_local_config *config, const char *path, struct s
 
 /* ---- values --------------------------------------------------------------------------------- */
 
-static int parse_number(const char *name, const char *text, unsigned min, unsigned max,
-			unsigned *ret_value, struct scar_err *err)
+static int take_number(const struct scar_arguments *arguments, enum scar_option_id id, unsigned min,
+		       unsigned max, unsigned *ret_value, struct scar_err *err)
 {
-	char *end;
-	long value;
+	int64_t value = *ret_value;
 
-	errno = 0;
-	value = strtol(text, &end, 10);
-	if (errno || end == text || *end || value < (long)min || value > (long)max)
-		return scar_err_set(err, SCAR_ERR_CONFIG,
-				    "%s is a number from %u to %u, not \"%s\"", name, min, max,
-				    text);
+	if (scar_arguments_int(arguments, id, min, max, &value, err) < 0)
+		return -1;
 	*ret_value = (unsigned)value;
 	return 0;
 }
 
-static int take_option(struct scar_local_config *config, enum option option, const char *name,
-		       const char *value, struct scar_err *err)
-{
-	struct scar_function *function = &config->function;
-	unsigned port;
-
-	switch (option) {
-	case OPTION_ENGINE: return set_variable(config, "SCAR_ENGINE", value, err);
-	case OPTION_PLAIN_HTTP: return set_variable(config, "SCAR_PLAIN_HTTP", "1", err);
-	case OPTION_ENV: return add_variable(config, value, err);
-	/* Lambda's own bounds. */
-	case OPTION_MEMORY: return parse_number(name, value, 16, 10240, &function->memory_mb, err);
-	case OPTION_TMP_SIZE: return parse_number(name, value, 1, 10240, &function->tmp_mb, err);
-	case OPTION_TIMEOUT: return parse_number(name, value, 1, 900, &function->timeout_s, err);
-	case OPTION_PORT:
-		if (parse_number(name, value, 1, 65535, &port, err) < 0)
-			return -1;
-		config->port = (uint16_t)port;
-		return 0;
-	case OPTION_CONCURRENCY:
-		return parse_number(name, value, 1, SCAR_POOL_MAX, &config->concurrency, err);
-	case OPTION_NO_JAIL: function->no_jail = true; return 0;
-	case OPTION_SCRIPT: config->script = value; return 0;
-	case OPTION_STDIN: config->stdin_path = value; return 0;
-	case OPTION_NAME:
-		if (!value || !*value || strlen(value) > 64 ||
-		    value[strspn(value, NAME_CHARACTERS)] != '\0')
-			return scar_err_set(
-				err, SCAR_ERR_CONFIG,
-				"--name takes up to 64 letters, digits, '-' and '_', not \"%.100s\"",
-				value);
-		function->name = value;
-		return 0;
-	case OPTION_HELP: config->help = true; return 0;
-	case OPTION_BOOTSTRAP:
-		free(config->bootstrap);
-		config->bootstrap = strdup(value);
-		return config->bootstrap ? 0 : scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
-	}
-	return scar_err_set(err, SCAR_ERR_INTERNAL, "option %s has no meaning", name);
-}
-
-/* One option at *args, which moves on behind it (and its value: "--name V" or "--name=V"). */
-static int parse_option(struct scar_local_config *config, bool serve, char ***args,
+/* Lambda's own bounds. */
+static int take_numbers(struct scar_local_config *config, const struct scar_arguments *arguments,
 			struct scar_err *err)
 {
-	char *word = *(*args)++;
-	size_t len = strcspn(word, "=");
+	struct scar_function *function = &config->function;
+	unsigned port = config->port;
 
-	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
-		const char *value = NULL;
+	if (take_number(arguments, SCAR_OPTION_MEMORY, 16, 10240, &function->memory_mb, err) < 0 ||
+	    take_number(arguments, SCAR_OPTION_TMP_SIZE, 1, 10240, &function->tmp_mb, err) < 0 ||
+	    take_number(arguments, SCAR_OPTION_TIMEOUT, 1, 900, &function->timeout_s, err) < 0 ||
+	    take_number(arguments, SCAR_OPTION_CONCURRENCY, 1, SCAR_POOL_MAX, &config->concurrency,
+			err) < 0 ||
+	    take_number(arguments, SCAR_OPTION_PORT, 1, 65535, &port, err) < 0)
+		return -1;
+	config->port = (uint16_t)port;
+	return 0;
+}
 
-		if (strlen(options[i].name) != len || strncmp(word, options[i].name, len) != 0 ||
-		    options[i].command == (serve ? RUN : SERVE))
-			continue;
-		if (options[i].has_value)
-			value = word[len] == '=' ? word + len + 1 : **args;
-		if (options[i].has_value ? !value : word[len] == '=')
-			return scar_err_set(err, SCAR_ERR_CONFIG, "option %s %s", options[i].name,
-					    options[i].has_value ? "needs a value"
-								 : "takes no value");
-		if (options[i].has_value && word[len] != '=')
-			(*args)++;
-		return take_option(config, options[i].option, options[i].name, value, err);
+static int take_name(struct scar_local_config *config, const char *name, struct scar_err *err)
+{
+	if (!name)
+		return 0;
+	if (!*name || strlen(name) > 64 || name[strspn(name, NAME_CHARACTERS)] != '\0')
+		return scar_err_set(
+			err, SCAR_ERR_CONFIG,
+			"--name takes up to 64 letters, digits, '-' and '_', not \"%.100s\"", name);
+	config->function.name = name;
+	return 0;
+}
+
+static int take_options(struct scar_local_config *config, const struct scar_arguments *arguments,
+			struct scar_err *err)
+{
+	const char *engine = scar_arguments_get(arguments, SCAR_OPTION_ENGINE);
+	const char *bootstrap = scar_arguments_get(arguments, SCAR_OPTION_BOOTSTRAP);
+	const char *variable;
+	size_t index = 0;
+
+	if (take_numbers(config, arguments, err) < 0 ||
+	    take_name(config, scar_arguments_get(arguments, SCAR_OPTION_NAME), err) < 0 ||
+	    (engine && set_variable(config, "SCAR_ENGINE", engine, err) < 0))
+		return -1;
+	if (scar_arguments_has(arguments, SCAR_OPTION_PLAIN_HTTP) &&
+	    set_variable(config, "SCAR_PLAIN_HTTP", "1", err) < 0)
+		return -1;
+	while ((variable = scar_arguments_next(arguments, SCAR_OPTION_ENV, &index))) {
+		if (add_variable(config, variable, err) < 0)
+			return -1;
 	}
-	return scar_err_set(err, SCAR_ERR_CONFIG, "unknown option %s", word);
+	if (scar_arguments_has(arguments, SCAR_OPTION_NO_JAIL))
+		config->function.no_jail = true;
+	config->script = scar_arguments_get(arguments, SCAR_OPTION_RUN_SCRIPT);
+	config->stdin_path = scar_arguments_get(arguments, SCAR_OPTION_STDIN);
+	if (!bootstrap)
+		return 0;
+	config->bootstrap = strdup(bootstrap);
+	return config->bootstrap ? 0 : scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
 }
 
 /* ---- the image and the environment ---------------------------------------------------------- */
@@ -304,19 +250,16 @@ static int find_bootstrap(struct scar_local_config *config, struct scar_err *err
 	return config->bootstrap ? 0 : scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
 }
 
-static int parse(struct scar_local_config *config, bool serve, char **args, char **environment,
-		 struct scar_err *err)
+static int read_all(struct scar_local_config *config, bool serve,
+		    const struct scar_arguments *arguments, char **environment,
+		    struct scar_err *err)
 {
+	char **args = arguments->words;
 	const char *image = NULL;
 
-	if (take_environment(config, environment, err) < 0)
+	if (take_environment(config, environment, err) < 0 ||
+	    take_options(config, arguments, err) < 0)
 		return -1;
-	while (*args && (*args)[0] == '-' && strcmp(*args, "--") != 0) {
-		if (parse_option(config, serve, &args, err) < 0)
-			return -1;
-	}
-	if (config->help)
-		return 0;
 	if (*args && strcmp(*args, "--") != 0)
 		image = *args++;
 	if (*args && strcmp(*args, "--") == 0)
@@ -333,8 +276,8 @@ static int parse(struct scar_local_config *config, bool serve, char **args, char
 	return find_bootstrap(config, err);
 }
 
-int scar_local_config_parse(bool serve, char **args, char **environment,
-			    struct scar_local_config *ret_config, struct scar_err *err)
+int scar_local_config_read(bool serve, const struct scar_arguments *arguments, char **environment,
+			   struct scar_local_config *ret_config, struct scar_err *err)
 {
 	struct scar_local_config config = {
 		.port = DEFAULT_PORT,
@@ -356,7 +299,7 @@ int scar_local_config_parse(bool serve, char **args, char **environment,
 	}
 	/* A single answer may be of any length, and is printed while it comes. */
 	if ((!serve && set_variable(&config, "SCAR_RESPONSE_MODE", "streaming", err) < 0) ||
-	    parse(&config, serve, args, environment, err) < 0) {
+	    read_all(&config, serve, arguments, environment, err) < 0) {
 		scar_local_config_clear(&config);
 		return -1;
 	}

@@ -14,10 +14,10 @@
 #include "runtime/base/buf.h"
 #include "runtime/emulator/function.h"
 
+struct scar_arguments;
 struct scar_err;
 
 struct scar_local_config {
-	bool help;
 	uint16_t port;
 	unsigned concurrency;   /**< environments at once */
 	const char *script;     /**< path or NULL */
@@ -32,11 +32,11 @@ struct scar_local_config {
 };
 
 /**
- * `args` begins behind the word run or serve. `environment` is the caller's. SCAR_ERR_CONFIG names
- * the option that is wrong (exit status EX_USAGE).
+ * What is given on the command line, which it borrows. `environment` is the caller's. SCAR_ERR_CONFIG names the option that is
+ * wrong (exit status SCAR_EXIT_USAGE).
  */
-int scar_local_config_parse(bool serve, char **args, char **environment,
-			    struct scar_local_config *ret_config, struct scar_err *err);
+int scar_local_config_read(bool serve, const struct scar_arguments *arguments, char **environment,
+			   struct scar_local_config *ret_config, struct scar_err *err);
 void scar_local_config_clear(struct scar_local_config *config);
 
 /** The event for `run`: cmd_args, script and stdin as bootstrap takes them. */

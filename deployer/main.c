@@ -1,71 +1,58 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The `scar` command. */
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "deployer/doctor.h"
-#include "deployer/local.h"
-#include "runtime/base/version.h"
+#include "deployer/arguments.h"
+#include "deployer/help.h"
+#include "runtime/base/buf.h"
+#include "runtime/base/err.h"
+#include "runtime/base/limits.h"
 
-static const char help[] =
-	"usage: scar COMMAND [...]\n"
-	"\n"
-	"Runs container images inside AWS Lambda.\n"
-	"\n"
-	"  local run IMAGE [ARGUMENT...]   run an image once, as Lambda would, on this machine\n"
-	"  local serve [IMAGE]             keep a function on this machine for AWS clients\n"
-	"  doctor                          tell what is possible on this machine, and why\n"
-	"  version                         print the version\n"
-	"\n"
-	"scar local run --help and scar local serve --help tell more.\n";
-
-static int usage(const char *wrong)
+static int refuse(const struct scar_err *err, const char *command)
 {
-	if (wrong)
-		fprintf(stderr, "scar: unknown command %s\n", wrong);
-	fputs(help, stderr);
-	return EX_USAGE;
+	fprintf(stderr, "scar: %s\nTry: scar %s%s--help\n", err->msg, command ? command : "",
+		command ? " " : "");
+	return err->kind == SCAR_ERR_CONFIG ? SCAR_EXIT_USAGE : scar_err_info(err->kind)->exit_code;
 }
 
-static bool is_help(const char *word)
+/* Of one command, or (NULL) of all. */
+static int print_help(const struct scar_command *command)
 {
-	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0;
+	scar_buf_auto struct scar_buf text;
+	struct scar_err err;
+
+	scar_buf_init(&text, SCAR_KIB(64));
+	if ((command ? scar_help_write_command(command, &text, &err)
+		     : scar_help_write(&text, &err)) < 0)
+		return refuse(&err, NULL);
+	return fputs(text.data, stdout) < 0 || fflush(stdout) ? EX_IOERR : 0;
 }
 
-static int print_help(void)
+static int is_help(const char *word)
 {
-	return fputs(help, stdout) < 0 ? EX_IOERR : 0;
-}
-
-static int local(char **args)
-{
-	if (!args[0])
-		return usage("local");
-	if (is_help(args[0]))
-		return print_help();
-	if (strcmp(args[0], "run") == 0)
-		return scar_local_command(false, args + 1, environ);
-	if (strcmp(args[0], "serve") == 0)
-		return scar_local_command(true, args + 1, environ);
-	return usage(args[0]);
+	return word &&
+	       (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0);
 }
 
 int main(int argc, char **argv)
 {
-	if (argc < 2)
-		return usage(NULL);
-	if (is_help(argv[1]))
-		return print_help();
-	if (strcmp(argv[1], "version") == 0 || strcmp(argv[1], "--version") == 0) {
-		puts("scar " SCAR_VERSION);
-		return 0;
-	}
-	if (strcmp(argv[1], "local") == 0)
-		return local(argv + 2);
-	if (strcmp(argv[1], "doctor") == 0)
-		return scar_doctor_command(argv + 2, environ);
-	return usage(argv[1]);
+	const struct scar_command *command = NULL;
+	scar_arguments_auto struct scar_arguments arguments = {0};
+	struct scar_err err;
+	char **rest = NULL;
+
+	if (argc > 1 && (is_help(argv[1]) ||
+			 ((strcmp(argv[1], "local") == 0 || strcmp(argv[1], "layer") == 0) &&
+			  is_help(argv[2]))))
+		return print_help(NULL);
+	if (scar_arguments_find(argv + (argc > 0), &command, &rest, &err) < 0)
+		return refuse(&err, NULL);
+	if (scar_arguments_parse(command, rest, &arguments, &err) < 0)
+		return refuse(&err, command->name);
+	if (arguments.help)
+		return print_help(command);
+	return command->run(&arguments, environ);
 }

@@ -24,7 +24,7 @@
 #include "invoke/failure.h"
 #include "invoke/run.h"
 #include "invoke/tail.h"
-#include "invoke/zip.h"
+#include "runtime/base/zip.h"
 #include "runtime/api/response.h"
 #include "runtime/base/buf.h"
 #include "runtime/base/limits.h"

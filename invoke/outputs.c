@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 
 #include "invoke/text.h"
-#include "invoke/zip.h"
+#include "runtime/base/zip.h"
 #include "runtime/base/err.h"
 #include "runtime/base/limits.h"
 

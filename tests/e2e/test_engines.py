@@ -195,8 +195,8 @@ def test_the_doctor_tells_of_the_surroundings():
 @pytest.mark.parametrize("words", [["-o"], ["-o", "xml"], ["more"], ["-x", "json"]])
 def test_a_wrong_option_of_the_doctor_is_named(words):
     done = subprocess.run([SCAR, "doctor", *words], capture_output=True, text=True, timeout=10, check=False)
-    assert done.returncode == 64
-    assert f"cannot understand {words[0]}" in done.stderr
+    assert done.returncode == 2
+    assert words[0] in done.stderr
     assert done.stdout == ""
 
 

@@ -175,5 +175,5 @@ def test_tls_is_verified():
 
 def test_a_wrong_command_line_is_refused_before_anything_starts(pushed):
     done = run_local(pushed("busybox"), options=("--no-such-option",))
-    assert done.returncode == 64, told(done)
+    assert done.returncode == 2, told(done)
     assert b"--no-such-option" in done.stderr

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "deployer/arguments.h"
 #include "runtime/base/err.h"
 #include "runtime/base/json.h"
 #include "runtime/base/limits.h"
@@ -15,12 +16,27 @@
 #define ARGS(...) ((char **)(const char *[]){__VA_ARGS__, NULL})
 #define NONE ((char **)(const char *[]){NULL})
 
+/* As main.c does it; the arguments outlive the configuration, which borrows from them. */
+static struct scar_arguments arguments;
+
+static int parse(bool serve, char **args, char **environment, struct scar_local_config *ret_config,
+		 struct scar_err *err)
+{
+	const struct scar_command *command = scar_arguments_command(
+		serve ? SCAR_COMMAND_LOCAL_SERVE : SCAR_COMMAND_LOCAL_RUN);
+
+	scar_arguments_clear(&arguments);
+	if (scar_arguments_parse(command, args, &arguments, err) < 0)
+		return -1;
+	return scar_local_config_read(serve, &arguments, environment, ret_config, err);
+}
+
 static struct scar_local_config parsed(bool serve, char **args, char **environment)
 {
 	struct scar_local_config config;
 	struct scar_err err = {0};
 
-	if (scar_local_config_parse(serve, args, environment, &config, &err) < 0)
+	if (parse(serve, args, environment, &config, &err) < 0)
 		fail_msg("%s", err.msg);
 	return config;
 }
@@ -30,7 +46,7 @@ static void refused(bool serve, char **args, char **environment, const char *wor
 	struct scar_local_config config;
 	struct scar_err err = {0};
 
-	assert_int_equal(scar_local_config_parse(serve, args, environment, &config, &err), -1);
+	assert_int_equal(parse(serve, args, environment, &config, &err), -1);
 	if (!strstr(err.msg, words))
 		fail_msg("\"%s\" does not say \"%s\"", err.msg, words);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "invoke/zip.h"
+#include "runtime/base/zip.h"
 
 #include <errno.h>
 #include <string.h>
@@ -87,24 +87,45 @@ static int drain(z_stream *stream, int flush, struct scar_buf *out, struct scar_
 	return 0;
 }
 
-static int deflate_fd(z_stream *stream, int fd, struct scar_buf *out, struct entry *entry,
-		      struct scar_err *err)
+/* Bytes at hand, or (fd not negative) of a file. */
+struct source {
+	int fd;
+	const unsigned char *data;
+	size_t len;
+};
+
+/* The next bytes, at most CHUNK_BYTES of them in `chunk`. @return how many, 0 at the end, -1 */
+static ssize_t next_bytes(struct source *source, unsigned char *chunk, struct scar_err *err)
+{
+	ssize_t n;
+
+	if (source->fd < 0) {
+		n = (ssize_t)(source->len < CHUNK_BYTES ? source->len : CHUNK_BYTES);
+		memcpy(chunk, source->data, (size_t)n);
+		source->data += n;
+		source->len -= (size_t)n;
+		return n;
+	}
+	do
+		n = read(source->fd, chunk, CHUNK_BYTES);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? scar_err_errno(err, errno, "cannot read a file for a zip archive") : n;
+}
+
+static int deflate_source(z_stream *stream, struct source *source, struct scar_buf *out,
+			  struct entry *entry, struct scar_err *err)
 {
 	unsigned char chunk[CHUNK_BYTES];
 	uint64_t size = 0;
+	ssize_t n;
 
-	for (;;) {
-		ssize_t n = read(fd, chunk, sizeof chunk);
-
-		if (n < 0 && errno == EINTR)
-			continue;
+	while ((n = next_bytes(source, chunk, err)) != 0) {
 		if (n < 0)
-			return scar_err_errno(err, errno, "cannot read an output file");
-		if (n == 0)
-			break;
+			return -1;
 		size += (uint64_t)n;
 		if (size > UINT32_MAX)
-			return scar_err_set(err, SCAR_ERR_LIMIT, "an output file of 4 GiB or more");
+			return scar_err_set(err, SCAR_ERR_LIMIT,
+					    "a file of 4 GiB or more for a zip archive");
 		entry->crc = (uint32_t)crc32(entry->crc, chunk, (unsigned)n);
 		stream->next_in = chunk;
 		stream->avail_in = (unsigned)n;
@@ -115,7 +136,8 @@ static int deflate_fd(z_stream *stream, int fd, struct scar_buf *out, struct ent
 	return drain(stream, Z_FINISH, out, err);
 }
 
-static int add_data(struct scar_zip *zip, int fd, struct entry *entry, struct scar_err *err)
+static int pack(struct scar_zip *zip, struct source *source, struct entry *entry,
+		struct scar_err *err)
 {
 	size_t before = zip->out->len;
 	z_stream stream = {0};
@@ -124,7 +146,7 @@ static int add_data(struct scar_zip *zip, int fd, struct entry *entry, struct sc
 	if (deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, -MAX_WBITS, 8,
 			 Z_DEFAULT_STRATEGY) != Z_OK)
 		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory for compression");
-	result = deflate_fd(&stream, fd, zip->out, entry, err);
+	result = deflate_source(&stream, source, zip->out, entry, err);
 	deflateEnd(&stream);
 	entry->packed = (uint32_t)(zip->out->len - before);
 	return result;
@@ -145,23 +167,39 @@ static int add_to_directory(struct scar_zip *zip, const struct entry *entry, con
 	return scar_buf_append_str(&zip->directory, name, err);
 }
 
-int scar_zip_add(struct scar_zip *zip, const char *name, int fd, unsigned mode, time_t modified,
-		 struct scar_err *err)
+static int add(struct scar_zip *zip, const char *name, struct source *source, unsigned mode,
+	       time_t modified, struct scar_err *err)
 {
 	struct entry entry = {.offset = (uint32_t)(zip->out->len - zip->start)};
 	unsigned char head[LOCAL_HEAD_BYTES] = {'P', 'K', 3, 4};
 	size_t at = zip->out->len;
 
 	if (zip->entries == ENTRIES_MAX || strlen(name) > UINT16_MAX)
-		return scar_err_set(err, SCAR_ERR_LIMIT, "too many output files for a zip archive");
+		return scar_err_set(err, SCAR_ERR_LIMIT, "too many files for a zip archive");
 	set_time(&entry, modified);
 	if (scar_buf_append(zip->out, head, sizeof head, err) < 0 ||
-	    scar_buf_append_str(zip->out, name, err) < 0 || add_data(zip, fd, &entry, err) < 0)
+	    scar_buf_append_str(zip->out, name, err) < 0 || pack(zip, source, &entry, err) < 0)
 		return -1;
 	/* Sizes are known now. */
 	put_common((unsigned char *)zip->out->data + at + 4, &entry, strlen(name));
 	zip->entries++;
 	return add_to_directory(zip, &entry, name, mode, err);
+}
+
+int scar_zip_add(struct scar_zip *zip, const char *name, int fd, unsigned mode, time_t modified,
+		 struct scar_err *err)
+{
+	struct source source = {.fd = fd};
+
+	return add(zip, name, &source, mode, modified, err);
+}
+
+int scar_zip_add_data(struct scar_zip *zip, const char *name, const void *data, size_t len,
+		      unsigned mode, time_t modified, struct scar_err *err)
+{
+	struct source source = {.fd = -1, .data = data, .len = len};
+
+	return add(zip, name, &source, mode, modified, err);
 }
 
 int scar_zip_end(struct scar_zip *zip, struct scar_err *err)
