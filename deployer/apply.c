@@ -18,8 +18,12 @@
 #include "runtime/base/limits.h"
 
 static const struct scar_column columns[] = {
-	{"NAME", "FunctionName"}, {"CHANGES", "Changes"}, {"MEMORY", "MemorySize"},
-	{"TIMEOUT", "Timeout"},   {"TMP", "EphemeralStorage"}, {"API_URL", "ApiUrl"},
+	{"NAME", "FunctionName"},
+	{"CHANGES", "Changes"},
+	{"MEMORY", "MemorySize"},
+	{"TIMEOUT", "Timeout"},
+	{"TMP", "EphemeralStorage"},
+	{"API_URL", "ApiUrl"},
 	{NULL, NULL},
 };
 
@@ -163,10 +167,10 @@ static int apply_all(struct apply *apply, const struct scar_arguments *arguments
 		return -1;
 	for (size_t i = 0; i < apply->fdl.count; i++) {
 		if (scar_fdl_mode_of(&apply->fdl.functions[i]) != SCAR_FDL_LAMBDA)
-			return scar_err_set(err, SCAR_ERR_UNSUPPORTED,
-					    "function %s: execution_mode %s is not deployed by this version",
-					    apply->fdl.functions[i].name,
-					    apply->fdl.functions[i].mode);
+			return scar_err_set(
+				err, SCAR_ERR_UNSUPPORTED,
+				"function %s: execution_mode %s is not deployed by this version",
+				apply->fdl.functions[i].name, apply->fdl.functions[i].mode);
 	}
 	if (scar_session_open(arguments, environment, &apply->session, err) < 0)
 		return -1;

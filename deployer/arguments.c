@@ -100,9 +100,9 @@ static int unknown_option(const struct scar_command *command, const char *word,
 			    scar_suggest_text(&meant, text));
 }
 
-/* The option that the first `len` bytes of word are: as a whole, or as the begin of one long name. */
-static int find_option(const struct scar_command *command, const char *word, size_t len,
-		       const struct scar_option **ret_option, struct scar_err *err)
+/* The option that the first `len` bytes of word are: as a whole, or as the begin of one long name. NULL: none. */
+static const struct scar_option *find_option(const struct scar_command *command, const char *word,
+					     size_t len, struct scar_err *err)
 {
 	size_t count, begins = 0;
 	const struct scar_option *options = scar_options(&count);
@@ -111,21 +111,20 @@ static int find_option(const struct scar_command *command, const char *word, siz
 	for (size_t i = 0; i < count; i++) {
 		if (!(options[i].commands & command->id))
 			continue;
-		if (is_word(options[i].letters, word, len) || is_word(options[i].name, word, len)) {
-			*ret_option = &options[i];
-			return 0;
-		}
+		if (is_word(options[i].letters, word, len) || is_word(options[i].name, word, len))
+			return &options[i];
 		if (len > 3 && strncmp(options[i].name, word, len) == 0) {
 			found = &options[i];
 			begins++;
 		}
 	}
+	if (begins == 1)
+		return found;
 	if (begins > 1)
-		return scar_err_set(err, SCAR_ERR_CONFIG, "%.200s may be several options", word);
-	if (!found)
-		return unknown_option(command, word, err);
-	*ret_option = found;
-	return 0;
+		(void)scar_err_set(err, SCAR_ERR_CONFIG, "%.200s may be several options", word);
+	else
+		(void)unknown_option(command, word, err);
+	return NULL;
 }
 
 static bool is_choice(const char *choices, const char *value)
@@ -147,10 +146,10 @@ static int take_option(struct scar_arguments *arguments, char ***words, struct s
 {
 	const char *word = *(*words)++;
 	size_t len = strcspn(word, "=");
-	const struct scar_option *option = NULL;
+	const struct scar_option *option = find_option(arguments->command, word, len, err);
 	const char *value = NULL;
 
-	if (find_option(arguments->command, word, len, &option, err) < 0)
+	if (!option)
 		return -1;
 	if (option->value)
 		value = word[len] == '=' ? word + len + 1 : **words;
@@ -164,8 +163,8 @@ static int take_option(struct scar_arguments *arguments, char ***words, struct s
 				    (int)len, word, option->choices, value);
 	if (option->id == SCAR_OPTION_HELP)
 		arguments->help = true;
-	arguments->given[arguments->given_count++] =
-		(struct scar_given){.option = option, .value = value};
+	arguments->given[arguments->given_count++] = (struct scar_given){.option = option,
+									 .value = value};
 	return 0;
 }
 

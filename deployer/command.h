@@ -11,8 +11,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct scar_arguments;
-
 /** What an option means; rows of different commands may share it. */
 enum scar_option_id {
 	SCAR_OPTION_HELP,
@@ -130,13 +128,13 @@ struct scar_command {
 	enum scar_command_id id;
 	const char *name;  /**< "layer build" */
 	const char *alias; /**< or NULL */
-	const char *words; /**< what stands beside options, for --help: "IMAGE [--] [ARGUMENT...]"; "" */
+	const char *
+		words; /**< what stands beside options, for --help: "IMAGE [--] [ARGUMENT...]"; "" */
 	size_t words_min, words_max;
 	bool rest; /**< the first word that is no option ends the options: what follows is not ours */
 	const char *summary;
 	const char *more;     /**< lines of --help, or "" */
 	const char *examples; /**< lines, or "" */
-	int (*run)(const struct scar_arguments *arguments, char **environment);
 };
 
 const struct scar_command *scar_commands(size_t *ret_count);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "deployer/command.h"
 
-#include "deployer/commands.h"
-
 #define APPLY SCAR_COMMAND_APPLY
 #define UPDATE SCAR_COMMAND_UPDATE
 #define RUN SCAR_COMMAND_RUN
@@ -134,14 +132,12 @@ static const struct scar_command commands[] = {
 	 "file over ~/.scar/scar.cfg.\n",
 	 "scar apply -f function.yaml\n"
 	 "scar apply -f function.yaml --dry-run\n"
-	 "scar init -n cowsay -i grycap/cowsay -m 1024\n",
-	 scar_apply_command},
+	 "scar init -n cowsay -i grycap/cowsay -m 1024\n"},
 	{SCAR_COMMAND_UPDATE, "update", NULL, "", 0, 0, false,
 	 "change functions that exist",
 	 "What is not said stays. -sl brings only the layer up to date.\n",
 	 "scar update -n cowsay -m 2048 -t 600\n"
-	 "scar update -a -sl\n",
-	 scar_update_command},
+	 "scar update -a -sl\n"},
 	{SCAR_COMMAND_RUN, "run", NULL, "[--] [ARGUMENT...]", 0, 0, true,
 	 "run a function's program, and print what it prints",
 	 "The arguments take the place of the image's command. stderr tells duration, memory and cost. The exit status is\n"
@@ -149,86 +145,70 @@ static const struct scar_command commands[] = {
 	 "scar run -n cowsay\n"
 	 "scar run -n cowsay -s script.sh\n"
 	 "scar run -n cowsay -- uname -a\n"
-	 "scar run -n convert -ib pictures/in\n",
-	 scar_run_command},
+	 "scar run -n convert -ib pictures/in\n"},
 	{SCAR_COMMAND_INVOKE, "invoke", NULL, "", 0, 0, false,
 	 "call a function's API over HTTP", "",
 	 "scar invoke -n darknet -db dog.jpg -o answer\n"
-	 "scar invoke -n darknet -jd '{\"a\": 1}' -p '{\"x\": \"y\"}'\n",
-	 scar_invoke_command},
+	 "scar invoke -n darknet -jd '{\"a\": 1}' -p '{\"x\": \"y\"}'\n"},
 	{SCAR_COMMAND_LS, "ls", NULL, "", 0, 0, false,
 	 "list functions, layers or files", "",
 	 "scar ls\n"
 	 "scar ls -o json\n"
-	 "scar ls -b bucket/folder\n",
-	 scar_ls_command},
+	 "scar ls -b bucket/folder\n"},
 	{SCAR_COMMAND_RM, "rm", NULL, "", 0, 0, false,
 	 "remove functions",
 	 "With its API, triggers, log group, Batch queue and the role that was made for it. Buckets and their files stay.\n",
 	 "scar rm -n cowsay\n"
-	 "scar rm -a --dry-run\n",
-	 scar_rm_command},
+	 "scar rm -a --dry-run\n"},
 	{SCAR_COMMAND_LOG, "log", "logs", "", 0, 0, false,
 	 "print a function's log", "",
 	 "scar log -n cowsay --since 1h\n"
 	 "scar log -n cowsay --follow\n"
-	 "scar log -n cowsay -ri 11111111-2222-3333-4444-555555555555\n",
-	 scar_log_command},
+	 "scar log -n cowsay -ri 11111111-2222-3333-4444-555555555555\n"},
 	{SCAR_COMMAND_PUT, "put", NULL, "", 0, 0, false,
 	 "copy files to a bucket", "The bucket is created if it is missing.\n",
 	 "scar put -b bucket/in -p picture.jpg\n"
-	 "scar put -b bucket/in -p folder\n",
-	 scar_put_command},
+	 "scar put -b bucket/in -p folder\n"},
 	{SCAR_COMMAND_GET, "get", NULL, "", 0, 0, false,
 	 "copy files from a bucket", "",
-	 "scar get -b bucket/out -p folder\n",
-	 scar_get_command},
+	 "scar get -b bucket/out -p folder\n"},
 	{SCAR_COMMAND_DESCRIBE, "describe", NULL, "", 0, 0, false,
 	 "tell all of one function", "",
-	 "scar describe -n cowsay -o yaml\n",
-	 scar_describe_command},
+	 "scar describe -n cowsay -o yaml\n"},
 	{SCAR_COMMAND_LOCAL_RUN, "local run", NULL, "IMAGE [--] [ARGUMENT...]", 0, 0, true,
 	 "run an image once, as Lambda would, on this machine",
 	 "Runs IMAGE once as a Lambda function on this machine: pulled by the function itself, without\n"
 	 "privilege, in a sandbox that refuses what Lambda refuses. Prints what the program prints, and\n"
 	 "exits as it does. IMAGE is [HOST[:PORT]/]NAME[:TAG][@DIGEST], oci:DIR[:TAG] or\n"
 	 "docker-archive:FILE; the arguments take the place of the image's command.\n" LOCAL_MORE,
-	 "scar local run alpine uname -a\n",
-	 scar_local_run_command},
+	 "scar local run alpine uname -a\n"},
 	{SCAR_COMMAND_LOCAL_SERVE, "local serve", NULL, "[IMAGE]", 0, 0, true,
 	 "keep a function on this machine for AWS clients",
 	 "IMAGE may be left out if events name one (SCAR_ALLOW_EVENT_IMAGE=1).\n" LOCAL_MORE,
 	 "scar local serve --port 9001 alpine\n"
-	 "aws lambda invoke --endpoint-url http://127.0.0.1:9001 --function-name scar out\n",
-	 scar_local_serve_command},
+	 "aws lambda invoke --endpoint-url http://127.0.0.1:9001 --function-name scar out\n"},
 	{SCAR_COMMAND_LAYER_BUILD, "layer build", NULL, "", 0, 0, false,
 	 "write the layer's zip", "The same runtime gives the same bytes.\n",
-	 "scar layer build --to layer.zip\n",
-	 scar_layer_build_command},
+	 "scar layer build --to layer.zip\n"},
 	{SCAR_COMMAND_LAYER_PUBLISH, "layer publish", NULL, "", 0, 0, false,
 	 "publish the layer, unless it is there", "",
-	 "scar layer publish --layer faas-supervisor-x86_64.zip\n",
-	 scar_layer_publish_command},
+	 "scar layer publish --layer faas-supervisor-x86_64.zip\n"},
 	{SCAR_COMMAND_LAYER_LS, "layer ls", NULL, "", 0, 0, false,
 	 "list the versions of the layer", "",
-	 "scar layer ls\n",
-	 scar_layer_ls_command},
+	 "scar layer ls\n"},
 	{SCAR_COMMAND_LAYER_PRUNE, "layer prune", NULL, "", 0, 0, false,
 	 "delete old versions of the layer that no function uses", "",
-	 "scar layer prune --keep 2\n",
-	 scar_layer_prune_command},
+	 "scar layer prune --keep 2\n"},
 	{SCAR_COMMAND_DOCTOR, "doctor", NULL, "", 0, 0, false,
 	 "tell what is possible on this machine, and why",
 	 "Tries what running images needs: engines, permissions, the jail of scar local,\n"
 	 "the kernel, /tmp, certificates. Exit status 0 if images can be run.\n",
-	 "scar doctor -o json\n",
-	 scar_doctor_command},
+	 "scar doctor -o json\n"},
 	{SCAR_COMMAND_COMPLETION, "completion", NULL, "bash|zsh|fish", 1, 1, false,
 	 "print what a shell needs to complete commands", "",
-	 "source <(scar completion bash)\n",
-	 scar_completion_command},
+	 "source <(scar completion bash)\n"},
 	{SCAR_COMMAND_VERSION, "version", "--version", "", 0, 0, false,
-	 "print the version", "", "", scar_version_command},
+	 "print the version", "", ""},
 };
 /* clang-format on */
 

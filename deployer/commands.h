@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file commands.h
- * What each row of the table in command_table.c runs: its arguments are parsed, `environment` is the caller's. Results go to stdout,
+ * What main.c runs for each row of the table in command_table.c: its arguments are parsed, `environment` is the caller's. Results go to stdout,
  * all else to stderr. @return the exit status of the process
  */
 #ifndef SCAR_DEPLOYER_COMMANDS_H

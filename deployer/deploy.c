@@ -108,12 +108,11 @@ static int look_at_logs(struct scar_session *session, const struct scar_target *
 	return 0;
 }
 
-static int look_at_api(struct scar_session *session, struct scar_found *found,
-		       struct scar_err *err)
+static int look_at_api(struct scar_session *session, struct scar_found *found, struct scar_err *err)
 {
 	const struct scar_json *configuration = scar_json_get(found->function, "Configuration");
-	const struct scar_json *variables =
-		scar_json_get(scar_json_get(configuration, "Environment"), "Variables");
+	const struct scar_json *variables = scar_json_get(
+		scar_json_get(configuration, "Environment"), "Variables");
 	const char *id = scar_json_string(scar_json_get(variables, SCAR_API_VARIABLE));
 
 	if (!id)
@@ -137,6 +136,20 @@ static int look_at_role(struct scar_session *session, const struct scar_target *
 	return 0;
 }
 
+/* The version that is asked for has to be there; the latest is ours. */
+static int look_at_layer(struct scar_session *session, const struct scar_target *target,
+			 const struct scar_layer *layer, struct scar_found *found,
+			 struct scar_err *err)
+{
+	const char *name = target->function->layer_name;
+	const char *version = target->function->supervisor_version;
+
+	if (version && strcmp(version, "latest") != 0)
+		return scar_layer_find_version(session->aws, name, version, target->architecture,
+					       &found->layer, err);
+	return scar_layer_find(session->aws, name, layer, &found->layer, err);
+}
+
 int scar_deploy_look(struct scar_session *session, const struct scar_target *target,
 		     const struct scar_layer *layer, struct scar_found *ret_found,
 		     struct scar_err *err)
@@ -149,11 +162,9 @@ int scar_deploy_look(struct scar_session *session, const struct scar_target *tar
 	     or_nothing(scar_lambda_get_policy(session->aws, name, &found.policy, err), err) < 0) ||
 	    look_at_role(session, target, &found, err) < 0 ||
 	    look_at_buckets(session, target, &found, err) < 0 ||
-	    look_at_logs(session, target, &found, err) < 0 ||
-	    look_at_api(session, &found, err) < 0)
+	    look_at_logs(session, target, &found, err) < 0 || look_at_api(session, &found, err) < 0)
 		return -1;
-	if (layer && scar_layer_find(session->aws, target->function->layer_name, layer,
-				     &found.layer, err) < 0)
+	if (layer && look_at_layer(session, target, layer, &found, err) < 0)
 		return -1;
 	*ret_found = found;
 	found = (struct scar_found){0};
@@ -199,8 +210,8 @@ static int put_api(const struct work *work, struct scar_err *err)
 static int allow_api(const struct work *work, struct scar_err *err)
 {
 	scar_buf_auto struct scar_buf source;
-	struct scar_lambda_permission permission = {
-		.statement_id = API_STATEMENT, .principal = "apigateway.amazonaws.com"};
+	struct scar_lambda_permission permission = {.statement_id = API_STATEMENT,
+						    .principal = "apigateway.amazonaws.com"};
 
 	scar_buf_init(&source, SCAR_KIB(4));
 	if (scar_apigateway_source(work->session->aws, work->target->identity->account,
@@ -223,14 +234,16 @@ static int place_code(const struct work *work, struct scar_lambda_code *ret_code
 	const char *bucket = work->target->function->deployment_bucket;
 
 	if (!bucket && package->len <= SCAR_PACKAGE_DIRECT_MAX) {
-		*ret_code = (struct scar_lambda_code){.zip = package->data, .zip_len = package->len};
+		*ret_code = (struct scar_lambda_code){.zip = package->data,
+						      .zip_len = package->len};
 		return 0;
 	}
 	if (!bucket)
-		return scar_err_set(err, SCAR_ERR_LIMIT,
-				    "the package has %zu MB, more than a request takes: name a bucket with "
-				    "lambda.deployment.bucket or --deployment-bucket",
-				    package->len >> 20);
+		return scar_err_set(
+			err, SCAR_ERR_LIMIT,
+			"the package has %zu MB, more than a request takes: name a bucket with "
+			"lambda.deployment.bucket or --deployment-bucket",
+			package->len >> 20);
 	snprintf(key, 128, "lambda/%s.zip", work->target->function->name);
 	if (scar_s3_put(work->session->aws,
 			&(struct scar_s3_put){.bucket = bucket,
@@ -275,8 +288,8 @@ static int fill_lists(const struct work *work, struct scar_lambda_function *func
 							       target->environment.items[i].value};
 	function->environment_count = target->environment.count;
 	if (work->found->api)
-		lists->environment[function->environment_count++] =
-			(struct scar_aws_pair){SCAR_API_VARIABLE, work->found->api};
+		lists->environment[function->environment_count++] = (struct scar_aws_pair){
+			SCAR_API_VARIABLE, work->found->api};
 	function->environment = lists->environment;
 	for (size_t i = 0; i < wanted->mounts.count; i++)
 		lists->mounts[i] = (struct scar_lambda_mount){wanted->mounts.items[i].provider,
@@ -398,7 +411,8 @@ static int put_trigger(const struct work *work, size_t index, struct scar_err *e
 	scar_plan_prefix(input, bucket, prefix);
 	scar_plan_trigger_id(function, input, id);
 	scar_plan_statement_id(bucket, statement);
-	snprintf(source, sizeof source, "arn:%s:s3:::%s", work->target->identity->partition, bucket);
+	snprintf(source, sizeof source, "arn:%s:s3:::%s", work->target->identity->partition,
+		 bucket);
 	if (scar_lambda_add_permission(work->session->aws, function->name, &permission, NULL, err) <
 	    0)
 		return -1;
@@ -437,10 +451,10 @@ void scar_deploy_tell(const struct scar_session *session, const struct scar_step
 	static const char *const colours[] = {"", "\033[32m", "\033[33m"};
 	bool coloured = session->colour && !dry && step->action != SCAR_STEP_KEEP;
 
-	fprintf(dry ? stdout : stderr, "%s%c %s %s%s%s%s\n",
-		coloured ? colours[step->action] : "", signs[step->action],
-		scar_step_noun(step->kind), step->name, step->detail ? ": " : "",
-		step->detail ? step->detail : "", coloured ? "\033[0m" : "");
+	fprintf(dry ? stdout : stderr, "%s%c %s %s%s%s%s\n", coloured ? colours[step->action] : "",
+		signs[step->action], scar_step_noun(step->kind), step->name,
+		step->detail ? ": " : "", step->detail ? step->detail : "",
+		coloured ? "\033[0m" : "");
 }
 
 int scar_deploy_run(struct scar_session *session, const struct scar_target *target,

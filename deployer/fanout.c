@@ -54,7 +54,7 @@ static int invoke(struct fanout *fanout, struct scar_aws *aws, const char *key,
 
 	scar_buf_init(&event, EVENT_MAX);
 	if (scar_run_event_write_s3(scar_aws_partition(fanout->region), fanout->region,
-				    fanout->bucket, key, 0, &event, err) < 0)
+				    fanout->bucket, key, &event, err) < 0)
 		return -1;
 	call.payload = event.data;
 	call.payload_len = event.len;

@@ -251,8 +251,8 @@ static int read_defaults(char *const *environment, struct scar_buf *text, bool *
 	*ret_found = false;
 	if (!folder && !home)
 		return 0;
-	if (asprintf(&path, "%s%s/" DEFAULTS_NAME, folder ? folder : home,
-		     folder ? "" : "/.scar") < 0) {
+	if (asprintf(&path, "%s%s/" DEFAULTS_NAME, folder ? folder : home, folder ? "" : "/.scar") <
+	    0) {
 		path = NULL;
 		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
 	}
@@ -318,8 +318,8 @@ void scar_fdl_split(const char *path, char bucket[64], const char **ret_folder)
 {
 	size_t len = strcspn(path, "/");
 
-	snprintf(bucket, 64, "%.*s", (int)(len > CONFIG_FILE_BUCKET_MAX ? CONFIG_FILE_BUCKET_MAX : len),
-		 path);
+	snprintf(bucket, 64, "%.*s",
+		 (int)(len > CONFIG_FILE_BUCKET_MAX ? CONFIG_FILE_BUCKET_MAX : len), path);
 	*ret_folder = path[len] ? path + len + 1 : "";
 }
 
@@ -346,9 +346,10 @@ static int bad(const struct scar_fdl *fdl, unsigned line, const char *name, cons
 	       struct scar_err *err)
 {
 	if (line == 0)
-		return scar_err_set(err, SCAR_ERR_CONFIG, "function %s: %s", name ? name : "?", why);
-	return scar_err_set(err, SCAR_ERR_CONFIG, "%s: line %u: function %s: %s", name_of(fdl), line,
-			    name ? name : "?", why);
+		return scar_err_set(err, SCAR_ERR_CONFIG, "function %s: %s", name ? name : "?",
+				    why);
+	return scar_err_set(err, SCAR_ERR_CONFIG, "%s: line %u: function %s: %s", name_of(fdl),
+			    line, name ? name : "?", why);
 }
 
 static int check_name(const struct scar_fdl *fdl, size_t index, struct scar_err *err)
@@ -357,7 +358,8 @@ static int check_name(const struct scar_fdl *fdl, size_t index, struct scar_err 
 	const char *name = function->name;
 
 	if (!name)
-		return bad(fdl, function->line, NULL, "a name is missing (lambda.name, --name)", err);
+		return bad(fdl, function->line, NULL, "a name is missing (lambda.name, --name)",
+			   err);
 	if (!*name || strlen(name) > 64 || name[strspn(name, NAME_CHARACTERS)] != '\0')
 		return bad(fdl, function->line, name,
 			   "a name (lambda.name) is up to 64 letters, digits, '-' and '_'", err);
@@ -384,10 +386,11 @@ static int check_function(const struct scar_fdl *fdl, size_t index, struct scar_
 	for (size_t i = 0; i < function->outputs.count; i++) {
 		for (size_t j = 0; j < function->inputs.count; j++) {
 			if (feeds(&function->outputs.items[i], &function->inputs.items[j]))
-				return bad(fdl, function->outputs.items[i].line, function->name,
-					   "its output lies in its input (lambda.output.path), so it "
-					   "would start itself for ever",
-					   err);
+				return bad(
+					fdl, function->outputs.items[i].line, function->name,
+					"its output lies in its input (lambda.output.path), so it "
+					"would start itself for ever",
+					err);
 		}
 	}
 	return 0;

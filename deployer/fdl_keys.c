@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "deployer/fdl_keys.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "deployer/suggest.h"
 #include "runtime/base/err.h"
@@ -260,12 +262,13 @@ void scar_fdl_function_clear(struct scar_fdl_function *function)
 
 /* ---- values ---- */
 
+/* In any case of letters: definitions say "debug" too. */
 static bool is_choice(const char *choices, const char *text)
 {
 	size_t len = strlen(text);
 
 	for (; *choices; choices += strcspn(choices, "|"), choices += *choices == '|') {
-		if (strcspn(choices, "|") == len && strncmp(choices, text, len) == 0)
+		if (strcspn(choices, "|") == len && strncasecmp(choices, text, len) == 0)
 			return true;
 	}
 	return false;
@@ -283,7 +286,12 @@ static int take_text(char **text, const struct scar_fdl_key *row, const struct p
 		snprintf(why, sizeof why, "is one of %s", row->choices);
 		return wrong(at, why, err);
 	}
-	return replace(text, value, err);
+	if (replace(text, value, err) < 0)
+		return -1;
+	if (row->offset == AT(log_level))
+		for (char *c = *text; *c; c++)
+			*c = (char)toupper((unsigned char)*c);
+	return 0;
 }
 
 static int take_int(int *number, const struct scar_fdl_key *row, const struct place *at,
@@ -422,9 +430,8 @@ static int take_places(struct scar_fdl_places *places, bool mounts, const struct
 		place->line = scar_yaml_line(item);
 		snprintf(where, sizeof where, "%s.%s[%zu]", at->where, at->key, i);
 		for (size_t j = 0; j < scar_yaml_size(item); j++) {
-			const struct place inner = {
-				at->name, where, scar_yaml_at(item, j),
-				scar_yaml_text(scar_yaml_key_at(item, j))};
+			const struct place inner = {at->name, where, scar_yaml_at(item, j),
+						    scar_yaml_text(scar_yaml_key_at(item, j))};
 
 			if ((mounts ? take_mount_key(place, &inner, err)
 				    : take_place_key(place, &inner, err)) < 0)
@@ -499,8 +506,8 @@ static int unknown(const struct place *at, struct scar_err *err)
 	for (size_t i = 0; i < KEYS; i++) {
 		if (strncmp(keys[i].key, at->key, begin) != 0)
 			continue;
-		snprintf(known[i], sizeof known[i], "%.*s",
-			 (int)strcspn(keys[i].key + begin, "."), keys[i].key + begin);
+		snprintf(known[i], sizeof known[i], "%.*s", (int)strcspn(keys[i].key + begin, "."),
+			 keys[i].key + begin);
 		scar_suggest_offer(&meant, known[i]);
 	}
 	snprintf(why, sizeof why, "is not known%s", scar_suggest_text(&meant, text));

@@ -42,7 +42,8 @@ static int take_file(struct scar_session *session, struct scar_fdl_list *names,
 		if (!function->name)
 			return scar_err_set(err, SCAR_ERR_CONFIG,
 					    "function %zu of the file has no name", i + 1);
-		if (function->region && scar_aws_set_region(session->aws, function->region, err) < 0)
+		if (function->region &&
+		    scar_aws_set_region(session->aws, function->region, err) < 0)
 			return -1;
 		if (scar_fdl_list_add(names, function->name, err) < 0)
 			return -1;

@@ -75,8 +75,7 @@ int scar_help_write(struct scar_buf *text, struct scar_err *err)
 		char left[64];
 
 		snprintf(left, sizeof left, "%s%s%s", commands[i].name,
-			 commands[i].alias ? ", " : "",
-			 commands[i].alias ? commands[i].alias : "");
+			 commands[i].alias ? ", " : "", commands[i].alias ? commands[i].alias : "");
 		if (scar_buf_printf(text, err, "  %-*s  %s\n", COMMAND_COLUMN, left,
 				    commands[i].summary) < 0)
 			return -1;
@@ -187,14 +186,16 @@ static int put_bash(struct scar_buf *text, struct scar_err *err)
 	size_t count;
 	const struct scar_command *commands = scar_commands(&count);
 
-	if (scar_buf_append_str(text,
-				"_scar() {\n"
-				"\tlocal current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}\n"
-				"\tlocal command=${COMP_WORDS[1]-}\n"
-				"\tif ((COMP_CWORD == 1)); then COMPREPLY=($(compgen -W \"",
-				err) < 0 ||
+	if (scar_buf_append_str(
+		    text,
+		    "_scar() {\n"
+		    "\tlocal current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}\n"
+		    "\tlocal command=${COMP_WORDS[1]-}\n"
+		    "\tif ((COMP_CWORD == 1)); then COMPREPLY=($(compgen -W \"",
+		    err) < 0 ||
 	    put_words(text, NULL, err) < 0 ||
-	    scar_buf_append_str(text, "--help --version\" -- \"$current\")); return; fi\n", err) < 0)
+	    scar_buf_append_str(text, "--help --version\" -- \"$current\")); return; fi\n", err) <
+		    0)
 		return -1;
 	for (size_t i = 0; i < 2; i++) {
 		const char *first = i ? "layer" : "local";
@@ -210,10 +211,11 @@ static int put_bash(struct scar_buf *text, struct scar_err *err)
 					err) < 0)
 			return -1;
 	}
-	if (scar_buf_append_str(text,
-				"\tcase $command in init) command=apply ;; logs) command=log ;; esac\n"
-				"\tcase \"$command:$before\" in\n",
-				err) < 0)
+	if (scar_buf_append_str(
+		    text,
+		    "\tcase $command in init) command=apply ;; logs) command=log ;; esac\n"
+		    "\tcase \"$command:$before\" in\n",
+		    err) < 0)
 		return -1;
 	for (size_t i = 0; i < count; i++) {
 		if (put_bash_values(text, &commands[i], err) < 0)
@@ -280,7 +282,8 @@ static int put_fish_option(struct scar_buf *text, const struct scar_command *com
 	if (letters &&
 	    scar_buf_printf(text, err, " -%c %s", strlen(letters) == 1 ? 's' : 'o', letters) < 0)
 		return -1;
-	if (option->value && scar_buf_append_str(text, takes_file(option) ? " -r -F" : " -x", err) < 0)
+	if (option->value &&
+	    scar_buf_append_str(text, takes_file(option) ? " -r -F" : " -x", err) < 0)
 		return -1;
 	if (option->choices && (scar_buf_append_str(text, " -a '", err) < 0 ||
 				put_choices(text, option->choices, err) < 0 ||
@@ -304,7 +307,8 @@ static int put_fish(struct scar_buf *text, struct scar_err *err)
 		const char *second = commands[i].name[word] ? commands[i].name + word + 1 : NULL;
 
 		if (scar_buf_printf(text, err, "complete -c scar -n '%s%.*s' -a %.*s",
-				    second ? "__fish_seen_subcommand_from " : "__fish_use_subcommand",
+				    second ? "__fish_seen_subcommand_from "
+					   : "__fish_use_subcommand",
 				    second ? (int)word : 0, commands[i].name,
 				    (int)(second ? strlen(second) : word),
 				    second ? second : commands[i].name) < 0 ||
@@ -318,10 +322,11 @@ static int put_fish(struct scar_buf *text, struct scar_err *err)
 				return -1;
 		}
 	}
-	return scar_buf_append_str(text,
-				   "complete -c scar -n '__fish_use_subcommand' -a 'local layer'\n"
-				   "complete -c scar -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'\n",
-				   err);
+	return scar_buf_append_str(
+		text,
+		"complete -c scar -n '__fish_use_subcommand' -a 'local layer'\n"
+		"complete -c scar -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'\n",
+		err);
 }
 
 int scar_help_write_completion(const char *shell, struct scar_buf *text, struct scar_err *err)
@@ -332,6 +337,6 @@ int scar_help_write_completion(const char *shell, struct scar_buf *text, struct 
 		return put_zsh(text, err);
 	if (strcmp(shell, "fish") == 0)
 		return put_fish(text, err);
-	return scar_err_set(err, SCAR_ERR_CONFIG, "completion is for bash, zsh and fish, not %.100s",
-			    shell);
+	return scar_err_set(err, SCAR_ERR_CONFIG,
+			    "completion is for bash, zsh and fish, not %.100s", shell);
 }

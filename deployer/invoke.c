@@ -42,9 +42,10 @@ static int find_url(struct scar_session *session, const char *name, struct scar_
 	if (scar_lambda_get_url(session->aws, name, &answer, err) < 0) {
 		if (err->kind != SCAR_ERR_NOT_FOUND)
 			return -1;
-		return scar_err_set(err, SCAR_ERR_NOT_FOUND,
-				    "function %s has neither API nor URL: apply it with --api-gateway-name",
-				    name);
+		return scar_err_set(
+			err, SCAR_ERR_NOT_FOUND,
+			"function %s has neither API nor URL: apply it with --api-gateway-name",
+			name);
 	}
 	if (scar_json_need_string(answer, "FunctionUrl", "GetFunctionUrlConfig", &text, err) < 0)
 		return -1;
@@ -74,7 +75,8 @@ static int add_parameters(struct scar_buf *url, const char *text, struct scar_er
 	if (scar_json_parse(text, strlen(text), "--parameters", &root, err) < 0 ||
 	    scar_json_type(root) != SCAR_JSON_OBJECT)
 		return scar_err_set(err, SCAR_ERR_CONFIG, "--parameters is not a JSON object");
-	for (member = scar_json_first(root); member; member = scar_json_next(member), before = '&') {
+	for (member = scar_json_first(root); member;
+	     member = scar_json_next(member), before = '&') {
 		scar_buf_auto struct scar_buf value;
 		const char *string = scar_json_string(member);
 
@@ -83,7 +85,8 @@ static int add_parameters(struct scar_buf *url, const char *text, struct scar_er
 			    : scar_json_print(member, &value, err)) < 0 ||
 		    scar_buf_append_char(url, before, err) < 0 ||
 		    put_encoded(url, scar_json_key(member), err) < 0 ||
-		    scar_buf_append_char(url, '=', err) < 0 || put_encoded(url, value.data, err) < 0)
+		    scar_buf_append_char(url, '=', err) < 0 ||
+		    put_encoded(url, value.data, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -151,8 +154,8 @@ static int send(struct scar_session *session, const char *url, struct scar_err *
 	if (type)
 		headers[request.header_count++] = (struct scar_http_header){"Content-Type", type};
 	if (asynchronous)
-		headers[request.header_count++] =
-			(struct scar_http_header){"X-Amz-Invocation-Type", "Event"};
+		headers[request.header_count++] = (struct scar_http_header){"X-Amz-Invocation-Type",
+									    "Event"};
 	request.method = type ? "POST" : "GET";
 	request.body = type ? body.data : NULL;
 	request.body_len = body.len;

@@ -124,8 +124,8 @@ int scar_layer_read(const struct scar_arguments *arguments, const char *architec
 		return scar_err_wrap(err, "the layer");
 	if (scar_digest_of(SCAR_DIGEST_SHA256, layer.zip.data, layer.zip.len, &digest, err) < 0)
 		return -1;
-	snprintf(layer.description, sizeof layer.description, SCAR_VERSION " %s %.16s", architecture,
-		 scar_digest_hex(&digest, hex));
+	snprintf(layer.description, sizeof layer.description, SCAR_VERSION " %s %.16s",
+		 architecture, scar_digest_hex(&digest, hex));
 	*ret_layer = layer;
 	scar_buf_init(&layer.zip, 0);
 	return 0;
@@ -166,6 +166,49 @@ int scar_layer_find(struct scar_aws *aws, const char *name, const struct scar_la
 		free(search.arn);
 		return -1;
 	}
+	*ret_arn = search.arn;
+	return 0;
+}
+
+struct version_search {
+	const char *version, *architecture;
+	char *arn;
+};
+
+/* "7", or "0.1.0" of "0.1.0 x86_64 1234". */
+static int look_for_version(void *ctx, const struct scar_json *item, struct scar_err *err)
+{
+	struct version_search *search = ctx;
+	const char *description = scar_json_string(scar_json_get(item, "Description"));
+	const char *arn = scar_json_string(scar_json_get(item, "LayerVersionArn"));
+	size_t len = strlen(search->version);
+	const char *number = arn ? strrchr(arn, ':') : NULL;
+	bool described = description && strncmp(description, search->version, len) == 0 &&
+			 description[len] == ' ' &&
+			 strncmp(description + len + 1, search->architecture,
+				 strlen(search->architecture)) == 0;
+
+	if (search->arn || !number || (!described && strcmp(number + 1, search->version) != 0))
+		return 0;
+	search->arn = strdup(arn);
+	return search->arn ? 0 : scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
+}
+
+int scar_layer_find_version(struct scar_aws *aws, const char *name, const char *version,
+			    const char *architecture, char **ret_arn, struct scar_err *err)
+{
+	struct version_search search = {.version = version, .architecture = architecture};
+
+	if (!name)
+		name = SCAR_LAYER_NAME;
+	if (scar_lambda_list_layer_versions(aws, name, look_for_version, &search, err) < 0 &&
+	    err->kind != SCAR_ERR_NOT_FOUND) {
+		free(search.arn);
+		return -1;
+	}
+	if (!search.arn)
+		return scar_err_set(err, SCAR_ERR_NOT_FOUND, "layer %s has no version %s for %s",
+				    name, version, architecture);
 	*ret_arn = search.arn;
 	return 0;
 }

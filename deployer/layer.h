@@ -39,6 +39,12 @@ int scar_layer_read_bootstrap(const struct scar_arguments *arguments, const char
 /** The version's ARN, owned by the caller; NULL if it is not published. `name` may be NULL: SCAR_LAYER_NAME. */
 int scar_layer_find(struct scar_aws *aws, const char *name, const struct scar_layer *layer,
 		    char **ret_arn, struct scar_err *err);
+/**
+ * A version that is published, by its number or by what its description begins with ("0.1.0"). SCAR_ERR_NOT_FOUND; the ARN is owned
+ * by the caller.
+ */
+int scar_layer_find_version(struct scar_aws *aws, const char *name, const char *version,
+			    const char *architecture, char **ret_arn, struct scar_err *err);
 int scar_layer_publish(struct scar_aws *aws, const char *name, const struct scar_layer *layer,
 		       char **ret_arn, struct scar_err *err);
 /** "x86_64" or "arm64". */

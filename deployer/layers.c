@@ -16,7 +16,7 @@
 #include "runtime/base/limits.h"
 
 static const struct scar_column columns[] = {
-	{"NAME", "Name"}, {"VERSION", "Version"},      {"DESCRIPTION", "Description"},
+	{"NAME", "Name"},           {"VERSION", "Version"},     {"DESCRIPTION", "Description"},
 	{"CREATED", "CreatedDate"}, {"ARN", "LayerVersionArn"}, {NULL, NULL},
 };
 
@@ -153,7 +153,8 @@ static int prune(struct scar_session *session, const struct scar_fdl_list *used,
 		if (keep-- > 0 || !arn || scar_fdl_list_has(used, arn) ||
 		    scar_json_int(scar_json_get(version, "Version"), &number) < 0)
 			continue;
-		if (!dry && scar_lambda_delete_layer(session->aws, SCAR_LAYER_NAME, number, err) < 0)
+		if (!dry &&
+		    scar_lambda_delete_layer(session->aws, SCAR_LAYER_NAME, number, err) < 0)
 			return -1;
 		printf("%s%s\n", dry ? "would delete " : "deleted ", arn);
 	}

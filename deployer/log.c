@@ -64,8 +64,8 @@ static int print_event(void *ctx, const struct scar_logs_event *event, struct sc
 	if (wanted <= 0)
 		return wanted;
 	printer->printed++;
-	if (printf("%s%s", event->message,
-		   len && event->message[len - 1] == '\n' ? "" : "\n") < 0 ||
+	if (printf("%s%s", event->message, len && event->message[len - 1] == '\n' ? "" : "\n") <
+		    0 ||
 	    fflush(stdout))
 		return scar_err_set(err, SCAR_ERR_IO, "cannot write to standard output");
 	return 0;
@@ -105,11 +105,10 @@ static int print_job(struct scar_session *session, const char *id, struct printe
 		return -1;
 	status = scar_json_string(scar_json_get(job, "status"));
 	scar_session_note(session, "Batch job status: %s", status ? status : "unknown");
-	stream = scar_json_string(
-		scar_json_get(scar_json_get(job, "container"), "logStreamName"));
+	stream = scar_json_string(scar_json_get(scar_json_get(job, "container"), "logStreamName"));
 	printer->request_id = NULL;
-	return stream ? scar_logs_get_stream(session->aws, BATCH_GROUP, stream, print_event, printer,
-					     err)
+	return stream ? scar_logs_get_stream(session->aws, BATCH_GROUP, stream, print_event,
+					     printer, err)
 		      : 0;
 }
 
@@ -165,7 +164,8 @@ int scar_log_command(const struct scar_arguments *arguments, char **environment)
 	scar_session_auto struct scar_session session = {0};
 	struct scar_err err;
 
-	if (scar_session_open(arguments, environment, &session, &err) < 0 || run(&session, &err) < 0)
+	if (scar_session_open(arguments, environment, &session, &err) < 0 ||
+	    run(&session, &err) < 0)
 		return scar_session_fail(&session, &err);
 	return 0;
 }

@@ -20,8 +20,12 @@
 
 /* The keys are SCAR's. */
 static const struct scar_column function_columns[] = {
-	{"NAME", "Name"},	  {"MEMORY", "Memory"},       {"TIME", "Timeout"},
-	{"IMAGE_ID", "Image_id"}, {"API_URL", "Api_gateway"}, {"SUPERVISOR_VERSION", "Sup_version"},
+	{"NAME", "Name"},
+	{"MEMORY", "Memory"},
+	{"TIME", "Timeout"},
+	{"IMAGE_ID", "Image_id"},
+	{"API_URL", "Api_gateway"},
+	{"SUPERVISOR_VERSION", "Sup_version"},
 	{NULL, NULL},
 };
 
@@ -29,8 +33,8 @@ static const struct scar_column function_columns[] = {
 
 struct listing {
 	struct scar_session *session;
-	struct scar_buf items;       /* of functions, without brackets */
-	struct scar_json *versions;  /* of the layer; read when the first function has it */
+	struct scar_buf items;      /* of functions, without brackets */
+	struct scar_json *versions; /* of the layer; read when the first function has it */
 	bool versions_read;
 };
 

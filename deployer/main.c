@@ -6,10 +6,36 @@
 #include <unistd.h>
 
 #include "deployer/arguments.h"
+#include "deployer/commands.h"
 #include "deployer/help.h"
 #include "runtime/base/buf.h"
 #include "runtime/base/err.h"
 #include "runtime/base/limits.h"
+
+static const struct {
+	enum scar_command_id id;
+	int (*run)(const struct scar_arguments *arguments, char **environment);
+} programs[] = {
+	{SCAR_COMMAND_APPLY, scar_apply_command},
+	{SCAR_COMMAND_UPDATE, scar_update_command},
+	{SCAR_COMMAND_RUN, scar_run_command},
+	{SCAR_COMMAND_INVOKE, scar_invoke_command},
+	{SCAR_COMMAND_LS, scar_ls_command},
+	{SCAR_COMMAND_RM, scar_rm_command},
+	{SCAR_COMMAND_LOG, scar_log_command},
+	{SCAR_COMMAND_PUT, scar_put_command},
+	{SCAR_COMMAND_GET, scar_get_command},
+	{SCAR_COMMAND_DESCRIBE, scar_describe_command},
+	{SCAR_COMMAND_LOCAL_RUN, scar_local_run_command},
+	{SCAR_COMMAND_LOCAL_SERVE, scar_local_serve_command},
+	{SCAR_COMMAND_LAYER_BUILD, scar_layer_build_command},
+	{SCAR_COMMAND_LAYER_PUBLISH, scar_layer_publish_command},
+	{SCAR_COMMAND_LAYER_LS, scar_layer_ls_command},
+	{SCAR_COMMAND_LAYER_PRUNE, scar_layer_prune_command},
+	{SCAR_COMMAND_DOCTOR, scar_doctor_command},
+	{SCAR_COMMAND_COMPLETION, scar_completion_command},
+	{SCAR_COMMAND_VERSION, scar_version_command},
+};
 
 static int refuse(const struct scar_err *err, const char *command)
 {
@@ -33,8 +59,8 @@ static int print_help(const struct scar_command *command)
 
 static int is_help(const char *word)
 {
-	return word &&
-	       (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0);
+	return word && (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 ||
+			strcmp(word, "help") == 0);
 }
 
 int main(int argc, char **argv)
@@ -54,5 +80,9 @@ int main(int argc, char **argv)
 		return refuse(&err, command->name);
 	if (arguments.help)
 		return print_help(command);
-	return command->run(&arguments, environ);
+	for (size_t i = 0; i < sizeof programs / sizeof programs[0]; i++) {
+		if (programs[i].id == command->id)
+			return programs[i].run(&arguments, environ);
+	}
+	return EX_SOFTWARE;
 }

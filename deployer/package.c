@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "deployer/layer.h"
+#include "deployer/plan.h"
 #include "runtime/base/buf.h"
 #include "runtime/base/err.h"
 #include "runtime/base/limits.h"
@@ -86,14 +87,42 @@ static int add_entry(struct scar_zip *zip, int dir, const char *name, const char
 	return add_file(zip, dir, name, path, target.st_mode & 0111 ? 0755 : 0644, err);
 }
 
-/* In the order of names, so that the bytes do not depend on the file system. */
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The names in a folder, in their order, so that the bytes do not depend on the file system. */
+static int read_names(int fd, const char *path, struct scar_fdl_list *names, struct scar_err *err)
+{
+	scar_dir_auto DIR *dir = NULL;
+	const struct dirent *entry;
+	int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	dir = own < 0 ? NULL : fdopendir(own);
+	if (!dir) {
+		(void)scar_err_errno(err, errno, "%s", path);
+		if (own >= 0)
+			close(own);
+		return -1;
+	}
+	while ((entry = readdir(dir))) {
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+		    scar_fdl_list_add(names, entry->d_name, err) < 0)
+			return -1;
+	}
+	if (names->count)
+		qsort(names->items, names->count, sizeof *names->items, by_name);
+	return 0;
+}
+
 static int add_folder(struct scar_zip *zip, int parent, const char *path, const char *prefix,
 		      unsigned depth, struct scar_err *err)
 {
 	scar_fd_auto int dir = openat(parent, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	scar_free_auto char *inner = NULL;
-	struct dirent **names = NULL;
-	int count, ret = 0;
+	struct scar_fdl_list names = {0};
+	int ret;
 
 	if (dir < 0)
 		return scar_err_set(err, SCAR_ERR_CONFIG, "%s: %s", path, strerror(errno));
@@ -103,17 +132,10 @@ static int add_folder(struct scar_zip *zip, int parent, const char *path, const 
 		inner = NULL;
 		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
 	}
-	count = scandirat(dir, ".", &names, NULL, alphasort);
-	if (count < 0)
-		return scar_err_errno(err, errno, "%s", path);
-	for (int i = 0; i < count; i++) {
-		const char *name = names[i]->d_name;
-
-		if (ret == 0 && strcmp(name, ".") != 0 && strcmp(name, "..") != 0)
-			ret = add_entry(zip, dir, name, inner, depth, err);
-		free(names[i]);
-	}
-	free(names);
+	ret = read_names(dir, path, &names, err);
+	for (size_t i = 0; ret == 0 && i < names.count; i++)
+		ret = add_entry(zip, dir, names.items[i], inner, depth, err);
+	scar_fdl_list_clear(&names);
 	return ret;
 }
 

@@ -118,8 +118,7 @@ int scar_plan_buckets(const struct scar_fdl_function *function, struct scar_fdl_
 				return -1;
 		}
 	}
-	if (function->deployment_bucket &&
-	    !scar_fdl_list_has(buckets, function->deployment_bucket))
+	if (function->deployment_bucket && !scar_fdl_list_has(buckets, function->deployment_bucket))
 		return scar_fdl_list_add(buckets, function->deployment_bucket, err);
 	return 0;
 }
@@ -132,7 +131,8 @@ void scar_plan_trigger_id(const struct scar_fdl_function *function,
 	char hex[SCAR_DIGEST_TEXT_MAX] = "";
 
 	/* Without memory for a digest there is none for what follows either. */
-	if (scar_digest_of(SCAR_DIGEST_SHA256, input->path, strlen(input->path), &digest, &err) == 0)
+	if (scar_digest_of(SCAR_DIGEST_SHA256, input->path, strlen(input->path), &digest, &err) ==
+	    0)
 		scar_digest_hex(&digest, hex);
 	snprintf(id, 128, "scar-%s-%.12s", function->name, hex);
 }
@@ -244,8 +244,8 @@ static void compare_environment(struct difference *difference,
 				const struct scar_json *configuration,
 				const struct scar_target *target, const struct scar_found *found)
 {
-	const struct scar_json *variables =
-		scar_json_get(scar_json_get(configuration, "Environment"), "Variables");
+	const struct scar_json *variables = scar_json_get(
+		scar_json_get(configuration, "Environment"), "Variables");
 	const char *api = scar_json_string(scar_json_get(variables, SCAR_API_VARIABLE));
 	bool wants_api = target->function->api_name || found->api;
 	size_t same = 0;
@@ -380,9 +380,8 @@ static int plan_function(struct scar_plan *plan, const struct scar_target *targe
 	if (add(plan, SCAR_STEP_CODE, same_code(target, found) ? SCAR_STEP_KEEP : SCAR_STEP_CHANGE,
 		0, name, NULL, err) < 0)
 		return -1;
-	if (add(plan, SCAR_STEP_CONFIGURATION,
-		difference.len ? SCAR_STEP_CHANGE : SCAR_STEP_KEEP, 0, name, difference.text,
-		err) < 0)
+	if (add(plan, SCAR_STEP_CONFIGURATION, difference.len ? SCAR_STEP_CHANGE : SCAR_STEP_KEEP,
+		0, name, difference.text, err) < 0)
 		return -1;
 	return add(plan, SCAR_STEP_TAGS,
 		   same_state(target, found) && tag_of(found, SCAR_TAG_CREATED_BY)
@@ -393,8 +392,8 @@ static int plan_function(struct scar_plan *plan, const struct scar_target *targe
 
 static bool has_statement(const struct scar_found *found, const char *id)
 {
-	const struct scar_json *statement =
-		scar_json_first(scar_json_get(found->policy, "Statement"));
+	const struct scar_json *statement = scar_json_first(
+		scar_json_get(found->policy, "Statement"));
 
 	for (; statement; statement = scar_json_next(statement)) {
 		const char *sid = scar_json_string(scar_json_get(statement, "Sid"));
@@ -442,12 +441,11 @@ static int plan_before(struct scar_plan *plan, const struct scar_target *target,
 	scar_fdl_list_clear(&buckets);
 	if (ret < 0)
 		return -1;
-	if (target->role_name &&
-	    add(plan, SCAR_STEP_ROLE,
-		!found->role			? SCAR_STEP_ADD
-		: same_state(target, found) ? SCAR_STEP_KEEP
-					    : SCAR_STEP_CHANGE,
-		0, target->role_name, NULL, err) < 0)
+	if (target->role_name && add(plan, SCAR_STEP_ROLE,
+				     !found->role                ? SCAR_STEP_ADD
+				     : same_state(target, found) ? SCAR_STEP_KEEP
+								 : SCAR_STEP_CHANGE,
+				     0, target->role_name, NULL, err) < 0)
 		return -1;
 	if (layer && add(plan, SCAR_STEP_LAYER, add_if(!found->layer), 0, SCAR_LAYER_NAME,
 			 layer->description, err) < 0)
@@ -463,7 +461,8 @@ static int plan_after(struct scar_plan *plan, const struct scar_target *target,
 {
 	bool kept = found->log_group && same_state(target, found);
 
-	if (add(plan, SCAR_STEP_LOGS, add_if(!found->log_group), 0, target->log_group, NULL, err) < 0)
+	if (add(plan, SCAR_STEP_LOGS, add_if(!found->log_group), 0, target->log_group, NULL, err) <
+	    0)
 		return -1;
 	if (add(plan, SCAR_STEP_RETENTION, kept ? SCAR_STEP_KEEP : SCAR_STEP_CHANGE, 0,
 		target->log_group, NULL, err) < 0)

@@ -20,10 +20,10 @@ struct scar_found {
 	struct scar_json *function; /**< GetFunction's answer, or NULL */
 	struct scar_json *policy;   /**< GetPolicy's, or NULL */
 	bool role, log_group;
-	struct scar_fdl_list buckets; /**< those of the target that are there */
+	struct scar_fdl_list buckets;  /**< those of the target that are there */
 	struct scar_fdl_list triggers; /**< ids of our entries in them that are as wanted */
-	char *layer;                  /**< ARN of the layer's version, or NULL */
-	char *api;                    /**< id of the API before the function, or NULL */
+	char *layer;                   /**< ARN of the layer's version, or NULL */
+	char *api;                     /**< id of the API before the function, or NULL */
 };
 
 void scar_found_clear(struct scar_found *found);
@@ -63,7 +63,8 @@ struct scar_plan {
 
 /** `layer` is NULL for a package without. */
 int scar_plan_make(const struct scar_target *target, const struct scar_layer *layer,
-		   const struct scar_found *found, struct scar_plan *ret_plan, struct scar_err *err);
+		   const struct scar_found *found, struct scar_plan *ret_plan,
+		   struct scar_err *err);
 void scar_plan_clear(struct scar_plan *plan);
 /** How many steps do something. */
 size_t scar_plan_changes(const struct scar_plan *plan);

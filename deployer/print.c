@@ -76,7 +76,8 @@ static bool is_plain(const char *text)
 		if (strcasecmp(text, words[i]) == 0)
 			return false;
 	}
-	return strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./$") ==
+	return strspn(text,
+		      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./$") ==
 	       strlen(text);
 }
 
@@ -108,9 +109,8 @@ static int put_yaml(const struct scar_json *node, unsigned depth, struct scar_bu
 		}
 		if (scar_buf_append_char(text, ' ', err) < 0)
 			return -1;
-		if ((scar_json_string(child)
-			     ? put_yaml_text(scar_json_string(child), text, err)
-			     : scar_json_print(child, text, err)) < 0 ||
+		if ((scar_json_string(child) ? put_yaml_text(scar_json_string(child), text, err)
+					     : scar_json_print(child, text, err)) < 0 ||
 		    scar_buf_append_char(text, '\n', err) < 0)
 			return -1;
 	}
@@ -146,7 +146,7 @@ static int put_table(const struct scar_json *items, const struct scar_column *co
 	scar_buf_auto struct scar_buf cell;
 
 	scar_buf_init(&cell, SCAR_MIB(1));
-	for (size_t i = 0; columns[i].title && i < COLUMNS_MAX; i++) {
+	for (size_t i = 0; i < COLUMNS_MAX && columns[i].title; i++) {
 		widths[i] = strlen(columns[i].title);
 		for (const struct scar_json *item = scar_json_first(items); item;
 		     item = scar_json_next(item)) {
@@ -158,7 +158,7 @@ static int put_table(const struct scar_json *items, const struct scar_column *co
 		}
 	}
 	for (const struct scar_json *item = NULL;;) {
-		for (size_t i = 0; columns[i].title && i < COLUMNS_MAX; i++) {
+		for (size_t i = 0; i < COLUMNS_MAX && columns[i].title; i++) {
 			scar_buf_reset(&cell);
 			if ((item ? put_cell(item, columns[i].key, &cell, err)
 				  : scar_buf_append_str(&cell, columns[i].title, err)) < 0 ||

@@ -17,7 +17,8 @@ static double field(const char *line, size_t len, const char *name)
 	size_t name_len = strlen(name);
 
 	for (size_t i = 0; i + name_len + 2 < len; i++) {
-		if ((i == 0 || line[i - 1] == '\t' || (i > 1 && line[i - 1] == ' ' && line[i - 2] == '\t')) &&
+		if ((i == 0 || line[i - 1] == '\t' ||
+		     (i > 1 && line[i - 1] == ' ' && line[i - 2] == '\t')) &&
 		    strncmp(line + i, name, name_len) == 0 && line[i + name_len] == ':')
 			return strtod(line + i + name_len + 1, NULL);
 	}

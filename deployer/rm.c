@@ -26,8 +26,8 @@ static void gone(const struct scar_session *session, const char *what, const cha
 	fprintf(stdout, "%s%s %s\n", dry ? "would delete " : "deleted ", what, name);
 }
 
-static int remove_triggers(struct scar_session *session, const char *name, const char *arn, bool dry,
-			   struct scar_err *err)
+static int remove_triggers(struct scar_session *session, const char *name, const char *arn,
+			   bool dry, struct scar_err *err)
 {
 	scar_json_auto struct scar_json *policy = NULL;
 	const struct scar_json *statement;
@@ -36,8 +36,8 @@ static int remove_triggers(struct scar_session *session, const char *name, const
 		return err->kind == SCAR_ERR_NOT_FOUND ? 0 : -1;
 	statement = scar_json_first(scar_json_get(policy, "Statement"));
 	for (; statement; statement = scar_json_next(statement)) {
-		const struct scar_json *like =
-			scar_json_get(scar_json_get(statement, "Condition"), "ArnLike");
+		const struct scar_json *like = scar_json_get(scar_json_get(statement, "Condition"),
+							     "ArnLike");
 		const char *source = scar_json_string(scar_json_get(like, "AWS:SourceArn"));
 		const char *bucket = source ? strstr(source, ":s3:::") : NULL;
 		bool changed = false;

@@ -26,9 +26,8 @@ static int write_file(struct scar_json_writer *writer, const char *key, const ch
 	scar_buf_init(&bytes, SCAR_LIMIT_EVENT_BYTES);
 	if (!path)
 		return 0;
-	if ((strcmp(path, "-") == 0
-		     ? scar_fs_read_all(STDIN_FILENO, "standard input", &bytes, err)
-		     : scar_fs_read_file(AT_FDCWD, path, &bytes, err)) < 0)
+	if ((strcmp(path, "-") == 0 ? scar_fs_read_all(STDIN_FILENO, "standard input", &bytes, err)
+				    : scar_fs_read_file(AT_FDCWD, path, &bytes, err)) < 0)
 		return -1;
 	scar_json_write_base64(writer, key, bytes.data, bytes.len);
 	return 0;
@@ -73,8 +72,7 @@ static int encode_key(const char *key, struct scar_buf *text, struct scar_err *e
 }
 
 int scar_run_event_write_s3(const char *partition, const char *region, const char *bucket,
-			    const char *key, uint64_t size_bytes, struct scar_buf *event,
-			    struct scar_err *err)
+			    const char *key, struct scar_buf *event, struct scar_err *err)
 {
 	scar_buf_auto struct scar_buf encoded;
 	struct scar_json_writer writer;
@@ -104,7 +102,6 @@ int scar_run_event_write_s3(const char *partition, const char *region, const cha
 	scar_json_write_close(&writer, '}');
 	scar_json_write_open(&writer, "object", '{');
 	scar_json_write_string(&writer, "key", encoded.data);
-	scar_json_write_int(&writer, "size", (int64_t)size_bytes);
 	scar_json_write_close(&writer, '}');
 	scar_json_write_close(&writer, '}');
 	scar_json_write_close(&writer, '}');

@@ -17,7 +17,6 @@ int scar_run_event_write(const struct scar_arguments *arguments, struct scar_buf
 			 struct scar_err *err);
 /** ObjectCreated of one object, its key encoded as S3 does it. */
 int scar_run_event_write_s3(const char *partition, const char *region, const char *bucket,
-			    const char *key, uint64_t size_bytes, struct scar_buf *event,
-			    struct scar_err *err);
+			    const char *key, struct scar_buf *event, struct scar_err *err);
 
 #endif

@@ -94,7 +94,8 @@ void scar_session_close(struct scar_session *session)
 
 int scar_session_fail(const struct scar_session *session, const struct scar_err *err)
 {
-	const struct scar_aws_failure *failure = session->aws ? scar_aws_failure(session->aws) : NULL;
+	const struct scar_aws_failure *failure = session->aws ? scar_aws_failure(session->aws)
+							      : NULL;
 	const char *red = session->colour ? "\033[31m" : "";
 	const char *plain = session->colour ? "\033[0m" : "";
 

@@ -79,11 +79,11 @@ static int check_image(const struct scar_session *session, struct scar_target *t
 		return scar_err_wrap(err, "function %s: image %s", target->function->name, text);
 	size_mb = image->layers_size_bytes >> 20;
 	if (size_mb > STORAGE_MAX_MB)
-		return scar_err_set(err, SCAR_ERR_LIMIT,
-				    "function %s: image %s has %llu MB of layers, and Lambda no more than "
-				    "%d MB of /tmp: use execution_mode batch",
-				    target->function->name, text, (unsigned long long)size_mb,
-				    STORAGE_MAX_MB);
+		return scar_err_set(
+			err, SCAR_ERR_LIMIT,
+			"function %s: image %s has %llu MB of layers, and Lambda no more than "
+			"%d MB of /tmp: use execution_mode batch",
+			target->function->name, text, (unsigned long long)size_mb, STORAGE_MAX_MB);
 	wanted_mb = size_mb * UNPACKED_FACTOR + STORAGE_SPARE_MB;
 	if (wanted_mb > STORAGE_MAX_MB)
 		wanted_mb = STORAGE_MAX_MB;
@@ -104,7 +104,8 @@ static int name_image(struct scar_target *target, struct scar_err *err)
 
 	if (!file)
 		target->image = strdup(function->image);
-	else if (asprintf(&target->image, "docker-archive:/var/task/%s", scar_package_name(file)) < 0)
+	else if (asprintf(&target->image, "docker-archive:/var/task/%s", scar_package_name(file)) <
+		 0)
 		target->image = NULL;
 	return target->image ? 0 : no_memory(err);
 }
@@ -173,7 +174,7 @@ static int take_role(struct scar_target *target, struct scar_err *err)
 		if (name_role(target, err) < 0)
 			return -1;
 		len = asprintf(&target->role, "arn:%s:iam::%s:role/%s", identity->partition,
-				       identity->account, target->role_name);
+			       identity->account, target->role_name);
 	}
 	if (len >= 0)
 		return 0;

@@ -48,8 +48,7 @@ static int take_variables(struct change *change, const struct scar_json *configu
 			  struct scar_err *err)
 {
 	const struct scar_json *environment = scar_json_get(configuration, "Environment");
-	const struct scar_json *item =
-		scar_json_first(scar_json_get(environment, "Variables"));
+	const struct scar_json *item = scar_json_first(scar_json_get(environment, "Variables"));
 
 	for (; item; item = scar_json_next(item)) {
 		const char *value = scar_json_string(item);
@@ -100,10 +99,11 @@ static int take_environment(struct change *change, const struct scar_arguments *
 			return -1;
 	}
 	if (level)
-		level = strcmp(level, "CRITICAL") == 0 ? "FATAL"
+		level = strcmp(level, "CRITICAL") == 0  ? "FATAL"
 			: strcmp(level, "WARNING") == 0 ? "WARN"
 							: level;
-	if (scar_arguments_int(arguments, SCAR_OPTION_TIMEOUT_THRESHOLD, 0, 900, &threshold, err) < 0)
+	if (scar_arguments_int(arguments, SCAR_OPTION_TIMEOUT_THRESHOLD, 0, 900, &threshold, err) <
+	    0)
 		return -1;
 	snprintf(text, sizeof text, "SCAR_TIMEOUT_THRESHOLD=%lld",
 		 (long long)threshold * MS_A_SECOND);
@@ -149,8 +149,7 @@ static int take_numbers(struct change *change, const struct scar_arguments *argu
 
 /* Every version of our layer becomes this one, and -l adds one. */
 static int take_layers(struct change *change, const struct scar_arguments *arguments,
-		       const struct scar_json *configuration, const char *arn,
-		       struct scar_err *err)
+		       const struct scar_json *configuration, const char *arn, struct scar_err *err)
 {
 	const struct scar_json *item = scar_json_first(scar_json_get(configuration, "Layers"));
 	const char *given;
@@ -161,7 +160,8 @@ static int take_layers(struct change *change, const struct scar_arguments *argum
 
 		if (!layer)
 			continue;
-		if (arn && strstr(layer, ":layer:" SCAR_LAYER_NAME ":") && strcmp(layer, arn) != 0) {
+		if (arn && strstr(layer, ":layer:" SCAR_LAYER_NAME ":") &&
+		    strcmp(layer, arn) != 0) {
 			layer = arn;
 			change->any = true;
 		}
@@ -194,8 +194,8 @@ static int find_layer(struct scar_session *session, const struct scar_json *conf
 	}
 	if (!has)
 		return 0;
-	if (scar_layer_read(session->arguments, architecture ? architecture : "x86_64", &layer, err) <
-		    0 ||
+	if (scar_layer_read(session->arguments, architecture ? architecture : "x86_64", &layer,
+			    err) < 0 ||
 	    scar_layer_find(session->aws, NULL, &layer, ret_arn, err) < 0)
 		return -1;
 	return *ret_arn ? 0 : scar_layer_publish(session->aws, NULL, &layer, ret_arn, err);
@@ -261,10 +261,10 @@ static bool is_definition(const struct scar_arguments *arguments)
 static const char *not_here(const struct scar_arguments *arguments)
 {
 	static const enum scar_option_id of_package[] = {
-		SCAR_OPTION_IMAGE_FILE,	   SCAR_OPTION_INIT_SCRIPT,   SCAR_OPTION_EXTRA_PAYLOAD,
-		SCAR_OPTION_INPUT_BUCKET,  SCAR_OPTION_OUTPUT_BUCKET, SCAR_OPTION_API_GATEWAY,
-		SCAR_OPTION_ARCHITECTURE,  SCAR_OPTION_BATCH_MEMORY,  SCAR_OPTION_BATCH_VCPUS,
-		SCAR_OPTION_ENABLE_GPU,	   SCAR_OPTION_NO_LAYER,
+		SCAR_OPTION_IMAGE_FILE,   SCAR_OPTION_INIT_SCRIPT,   SCAR_OPTION_EXTRA_PAYLOAD,
+		SCAR_OPTION_INPUT_BUCKET, SCAR_OPTION_OUTPUT_BUCKET, SCAR_OPTION_API_GATEWAY,
+		SCAR_OPTION_ARCHITECTURE, SCAR_OPTION_BATCH_MEMORY,  SCAR_OPTION_BATCH_VCPUS,
+		SCAR_OPTION_ENABLE_GPU,   SCAR_OPTION_NO_LAYER,
 	};
 
 	for (size_t i = 0; i < arguments->given_count; i++) {

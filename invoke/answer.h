@@ -24,10 +24,10 @@
 #include "invoke/failure.h"
 #include "invoke/run.h"
 #include "invoke/tail.h"
-#include "runtime/base/zip.h"
 #include "runtime/api/response.h"
 #include "runtime/base/buf.h"
 #include "runtime/base/limits.h"
+#include "runtime/base/zip.h"
 
 struct scar_err;
 struct scar_event;

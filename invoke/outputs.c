@@ -10,9 +10,9 @@
 #include <sys/stat.h>
 
 #include "invoke/text.h"
-#include "runtime/base/zip.h"
 #include "runtime/base/err.h"
 #include "runtime/base/limits.h"
+#include "runtime/base/zip.h"
 
 #define DEPTH_MAX 64
 

@@ -22,8 +22,8 @@ static struct scar_arguments arguments;
 static int parse(bool serve, char **args, char **environment, struct scar_local_config *ret_config,
 		 struct scar_err *err)
 {
-	const struct scar_command *command = scar_arguments_command(
-		serve ? SCAR_COMMAND_LOCAL_SERVE : SCAR_COMMAND_LOCAL_RUN);
+	const struct scar_command *command = scar_arguments_command(serve ? SCAR_COMMAND_LOCAL_SERVE
+									  : SCAR_COMMAND_LOCAL_RUN);
 
 	scar_arguments_clear(&arguments);
 	if (scar_arguments_parse(command, args, &arguments, err) < 0)
