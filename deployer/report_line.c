@@ -7,8 +7,7 @@
 
 /* https://aws.amazon.com/lambda/pricing, first tier. */
 #define PRICE_REQUEST 0.0000002
-#define PRICE_GB_SECOND_X86 0.0000166667
-#define PRICE_GB_SECOND_ARM 0.0000133334
+#define PRICE_GB_SECOND 0.0000166667
 #define MB_A_GB 1024.0
 
 /* The number behind "<name>: ". A name must begin a field, since "Billed Duration" ends like "Duration". */
@@ -48,22 +47,21 @@ bool scar_report_line_parse(const char *log, struct scar_report_line *ret_line)
 	return true;
 }
 
-double scar_report_line_cost(const struct scar_report_line *line, bool arm)
+double scar_report_line_cost(const struct scar_report_line *line)
 {
 	double gb_seconds = line->billed_ms / 1000.0 * line->memory_mb / MB_A_GB;
 
-	return PRICE_REQUEST + gb_seconds * (arm ? PRICE_GB_SECOND_ARM : PRICE_GB_SECOND_X86);
+	return PRICE_REQUEST + gb_seconds * PRICE_GB_SECOND;
 }
 
-const char *scar_report_line_format(const struct scar_report_line *line, bool arm, char *text,
-				    size_t size)
+const char *scar_report_line_format(const struct scar_report_line *line, char *text, size_t size)
 {
 	char init[48] = "";
 
 	if (line->init_ms > 0)
 		snprintf(init, sizeof init, ", init %.0f ms", line->init_ms);
-	snprintf(text, size, "%.0f ms (billed %.0f ms%s), memory %d of %d MB, about $%.7f",
+	snprintf(text, size, "%.0f ms (billed %.0f ms%s), memory %d of %d MB, at most $%.7f",
 		 line->duration_ms, line->billed_ms, init, line->used_mb, line->memory_mb,
-		 scar_report_line_cost(line, arm));
+		 scar_report_line_cost(line));
 	return text;
 }

@@ -17,10 +17,12 @@ struct scar_report_line {
 
 /** Finds the last REPORT line of a log's tail. @return false if there is none */
 bool scar_report_line_parse(const char *log, struct scar_report_line *ret_line);
-/** US dollars at the list prices of most regions, the request included; of ARM processors with `arm`. */
-double scar_report_line_cost(const struct scar_report_line *line, bool arm);
-/** "412 ms (billed 413 ms, init 180 ms), memory 96 of 512 MB, about $0.0000035". @return text */
-const char *scar_report_line_format(const struct scar_report_line *line, bool arm, char *text,
-				    size_t size);
+/**
+ * US dollars at the list prices of most regions for x86_64, the request included: what is asked for is not known without a further
+ * call, and ARM processors cost a fifth less.
+ */
+double scar_report_line_cost(const struct scar_report_line *line);
+/** "412 ms (billed 413 ms, init 180 ms), memory 96 of 512 MB, at most $0.0000035". @return text */
+const char *scar_report_line_format(const struct scar_report_line *line, char *text, size_t size);
 
 #endif

@@ -82,8 +82,7 @@ static int print_failure(const struct scar_session *session,
 	return SCAR_EXIT_FUNCTION;
 }
 
-static void tell_report(const struct scar_session *session, const struct scar_lambda_result *result,
-			bool arm)
+static void tell_report(const struct scar_session *session, const struct scar_lambda_result *result)
 {
 	struct scar_report_line line;
 	char text[256];
@@ -92,13 +91,13 @@ static void tell_report(const struct scar_session *session, const struct scar_la
 		fputs(result->log_tail, stderr);
 	if (result->log_tail && scar_report_line_parse(result->log_tail, &line))
 		scar_session_note(session, "%s: %s", result->request_id,
-				  scar_report_line_format(&line, arm, text, sizeof text));
+				  scar_report_line_format(&line, text, sizeof text));
 	else
 		scar_session_note(session, "request %s", result->request_id);
 }
 
 static int finish(const struct scar_session *session, const char *name,
-		  const struct scar_lambda_result *result, bool arm, struct scar_err *err)
+		  const struct scar_lambda_result *result, struct scar_err *err)
 {
 	int code = 0;
 
@@ -112,18 +111,15 @@ static int finish(const struct scar_session *session, const char *name,
 		return -1;
 	}
 	if (code >= 0)
-		tell_report(session, result, arm);
+		tell_report(session, result);
 	return code;
 }
 
 static int run_once(struct scar_session *session, const char *name, struct scar_err *err)
 {
 	bool asynchronous = scar_arguments_has(session->arguments, SCAR_OPTION_ASYNCHRONOUS);
-	scar_json_auto struct scar_json *configuration = NULL;
 	scar_lambda_result_auto struct scar_lambda_result result = {0};
 	scar_buf_auto struct scar_buf event;
-	int64_t timeout = 0;
-	const char *architecture;
 	struct scar_lambda_call call = {
 		.function = name,
 		.type = asynchronous ? SCAR_LAMBDA_ASYNC : SCAR_LAMBDA_SYNC,
@@ -133,14 +129,8 @@ static int run_once(struct scar_session *session, const char *name, struct scar_
 	scar_buf_init(&event, SCAR_LIMIT_EVENT_BYTES);
 	if (scar_run_event_write(session->arguments, &event, err) < 0)
 		return -1;
-	/* Its time-out and processor; a server that knows no more than Invoke will do as well. */
-	if (scar_lambda_get_configuration(session->aws, name, &configuration, err) == 0)
-		scar_json_int(scar_json_get(configuration, "Timeout"), &timeout);
-	architecture = scar_json_string(
-		scar_json_first(scar_json_get(configuration, "Architectures")));
 	call.payload = event.data;
 	call.payload_len = event.len;
-	call.timeout_s = (int)timeout;
 	if (scar_lambda_invoke(session->aws, &call, &result, err) < 0)
 		return -1;
 	if (asynchronous && session->format != SCAR_FORMAT_JSON) {
@@ -148,8 +138,7 @@ static int run_once(struct scar_session *session, const char *name, struct scar_
 				  result.request_id, name);
 		return 0;
 	}
-	return finish(session, name, &result, architecture && strcmp(architecture, "arm64") == 0,
-		      err);
+	return finish(session, name, &result, err);
 }
 
 /* Several functions of one file: one after the other. */
