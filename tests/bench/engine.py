@@ -3,8 +3,10 @@
 """Times work in a Debian guest: in a real chroot, through our engines, and through other ways to run a rootfs without privileges.
 
 All engines take turns on the same files, round after round, on one processor, so that whatever disturbs the machine disturbs all. A ratio
-is the median over the rounds of an engine's time to that of the chroot in the same round. Prints a table and writes build/bench/engine.json
-(an array of {"work","engine","median_s","ratio","runs"}) and build/bench/engine.svg.
+is the median over the rounds of an engine's time to that of the chroot in the same round. Only rewrite runs in the jail, whose filter makes
+the kernel's own part of each system call slower; native-jail is a real chroot under that same filter, and the column rewrite/native-jail is
+what the engine itself costs. Prints a table and writes build/bench/engine.json (an array of {"work","engine","median_s","ratio","runs"}) and
+build/bench/engine.svg.
 
     python3 -m tests.bench.engine [--rounds N] [--work NAME]... [--engine NAME]...
 """
@@ -28,7 +30,13 @@ from tests.support.places import ROOT, cache, scratch
 PACKAGES = "python3,gcc,libc6-dev,git,ca-certificates,redis-server,redis-tools,ffmpeg,tar,findutils"
 CALLS = 100_000
 PATH = "/usr/lib/python3/dist-packages"
-ENGINES = ("native", "rewrite", "ptrace", "proot", "fakechroot", "bwrap")
+ENGINES = ("native", "native-jail", "rewrite", "ptrace", "proot", "fakechroot", "bwrap", "udocker-P1", "udocker-F1")
+# Shown as root in the guest, files of root are root's. Under the jail's filter all is Lambda's user, and as git notes owners in its index
+# these two cannot share a tree, for only one of them is shown as root.
+OWN_TREE = ("native-jail", "rewrite")
+LAMBDA = "993:993"
+UDOCKER_VERSION = "udocker==1.3.17"
+UDOCKER = cache("venv") / UDOCKER_VERSION / "bin/udocker"
 NATIVE = 'mount --make-rprivate / && for m in proc sys dev; do mount --rbind /$m "$1/$m"; done && exec chroot "$@"'
 REDIS = (
     "redis-server --port 0 --unixsocket /tmp/bench.sock --save '' --daemonize no >/dev/null & s=$!; "
@@ -37,7 +45,8 @@ REDIS = (
 )
 # What the issue of the engine's speed asks for: at most this ratio for rewrite.
 WORKS: dict[str, tuple[float, list[str]]] = {
-    "getpid": (1.05, ["calls", "getpid", str(CALLS)]),
+    "getpid": (1.05, ["calls", "getpid", str(5 * CALLS)]),
+    "getpid by syscall(3)": (1.05, ["calls", "syscall", str(5 * CALLS)]),
     "read 1 byte": (1.05, ["calls", "read", str(CALLS)]),
     "stat": (1.5, ["calls", "stat", str(CALLS), "/usr/share/doc/tar"]),
     "open+close": (1.5, ["calls", "open", str(CALLS), "/usr/share/doc/tar"]),
@@ -55,9 +64,13 @@ WORKS: dict[str, tuple[float, list[str]]] = {
 }
 
 
+class NotMeasured(Exception):
+    """Why an engine is missing from the table."""
+
+
 def base_rootfs() -> Path:
     """A tar of the guest, made once."""
-    key = hashlib.sha256((PACKAGES + (Path(__file__).parent / "timer.c").read_text()).encode()).hexdigest()[:12]
+    key = hashlib.sha256(f"{PACKAGES} 2".encode()).hexdigest()[:12]
     tar = cache("bench") / f"rootfs-{key}.tar"
     if tar.exists():
         return tar
@@ -69,8 +82,6 @@ def base_rootfs() -> Path:
         subprocess.run(["mmdebstrap", *options, "bookworm", root], check=True, env=os.environ | {"TMPDIR": folder})
         bench = root / "bench"
         bench.mkdir()
-        shutil.copy2(Path(__file__).parent / "timer.c", bench)
-        subprocess.run(["gcc", "-O2", "-o", bench / "timer", bench / "timer.c"], check=True)
         tree = bench / "tree"
         for i in range(2000):
             (tree / f"d{i % 40}").mkdir(parents=True, exist_ok=True)
@@ -84,26 +95,67 @@ def base_rootfs() -> Path:
     return tar
 
 
+def unpack(root: Path, tar: Path, owner: str = "") -> None:
+    """A tree of the guest, with the timer of this source tree in it."""
+    root.mkdir()
+    subprocess.run(["tar", "-C", root, "-xf", tar], check=True)
+    add_timer(root)
+    (root / "tmp").chmod(0o1777)
+    if owner:
+        subprocess.run(["chown", "-Rh", owner, root], check=True)
+
+
+def add_timer(root: Path) -> None:
+    """Built for this machine's C library, which is the guest's."""
+    shutil.copy2(Path(__file__).parent / "timer.c", root / "bench")
+    subprocess.run(["gcc", "-O2", "-o", root / "bench/timer", root / "bench/timer.c"], check=True)
+
+
 class Engine:
     """One way to start a program in a rootfs."""
 
     def __init__(self, name: str, work: Path, tar: Path) -> None:
         self.name = name
-        self.root = work / f"{name}-root"
-        self.root.mkdir()
-        subprocess.run(["tar", "-C", self.root, "-xf", tar], check=True)
+        self.root = work / (f"{name}-root" if name in OWN_TREE else "root")
         self.state = work / f"{name}-state"
+        self.environment = dict(os.environ)
+        if name.startswith("udocker"):
+            self.make_container(work, tar)
+            return
+        if not self.root.exists():
+            unpack(self.root, tar, LAMBDA if name in OWN_TREE else "")
         self.state.mkdir(mode=0o700)
-        (self.root / "tmp").chmod(0o1777)
-        if name in ("rewrite", "ptrace"):
-            # In the jail all belongs to Lambda's user.
-            subprocess.run(["chown", "-Rh", "993:993", self.root, self.state], check=True)
+        if name == "native-jail":
+            shutil.copy2(ROOT / "build/engine-jail", self.root / "bench")
+        if name == "rewrite":
+            subprocess.run(["chown", LAMBDA, self.state], check=True)
+
+    def make_container(self, work: Path, tar: Path) -> None:
+        """
+        A container of udocker's own. Its bundle of a PRoot and of fakechroots for many guests is not at any package registry: it drives
+        Debian's, as its settings permit.
+        """
+        self.state = work / "udocker"
+        library = Path("/usr/lib") / f"{os.uname().machine}-linux-gnu" / "fakechroot/libfakechroot.so"
+        tools = {"UDOCKER_TARBALL": "", "UDOCKER_USE_PROOT_EXECUTABLE": "/usr/bin/proot", "UDOCKER_FAKECHROOT_SO": str(library)}
+        self.environment |= tools | {"UDOCKER_DIR": str(self.state), "UDOCKER_LOGLEVEL": "1", "UDOCKER_TMP": str(work), "HOME": str(work)}
+        steps = [] if self.state.exists() else [["import", str(tar), "bench:latest"]]
+        steps += [["create", f"--name={self.name}", "bench:latest"], ["setup", f"--execmode={self.name[-2:]}", self.name]]
+        for step in steps:
+            done = subprocess.run([UDOCKER, "--allow-root", *step], env=self.environment, capture_output=True, text=True, check=False)
+            if done.returncode:
+                raise NotMeasured(f"udocker {step[0]}: {(done.stderr + done.stdout).strip()[-200:]}")
+        (self.root,) = [root for root in self.state.glob("containers/*/ROOT") if root.parent.joinpath("execmode").read_text().startswith(self.name[-2:])]
+        add_timer(self.root)
 
     def command(self, program: list[str]) -> list[str]:
+        """Its command line for one of the guest's."""
         inside = ["env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LC_ALL=C"]
         match self.name:
             case "native":
                 return ["unshare", "--mount", "sh", "-c", NATIVE, "sh", str(self.root), *inside, *program]
+            case "native-jail":
+                return ["unshare", "--mount", "sh", "-c", NATIVE, "sh", str(self.root), *inside, "/bench/engine-jail", *program]
             case "rewrite":
                 return [str(ROOT / "build/engine-jail"), str(ROOT / "build/engine-run"), "rewrite", str(self.root), str(self.state), *program]
             case "ptrace":
@@ -112,13 +164,15 @@ class Engine:
                 return ["proot", "-S", str(self.root), *inside, *program]
             case "fakechroot":
                 return ["fakechroot", "chroot", str(self.root), *program]
-            case _:
+            case "bwrap":
                 return ["bwrap", "--bind", str(self.root), "/", "--proc", "/proc", "--dev", "/dev", *inside, *program]
+            case _:
+                return [str(UDOCKER), "--allow-root", "-q", "run", "--nobanner", "--env=LC_ALL=C", "--env=HOME=/root", self.name, *program]
 
     def seconds(self, work: list[str]) -> float | None:
         """What the timer in the guest measured, or None if the engine cannot do the work."""
         try:
-            done = subprocess.run(self.command(["/bench/timer", *work]), capture_output=True, text=True, timeout=300, check=False, stdin=subprocess.DEVNULL)
+            done = subprocess.run(self.command(["/bench/timer", *work]), capture_output=True, text=True, timeout=300, check=False, env=self.environment, stdin=subprocess.DEVNULL)
         except (subprocess.TimeoutExpired, FileNotFoundError) as why:
             print(f"bench: {self.name}: {why}", file=sys.stderr)
             return None
@@ -131,7 +185,8 @@ class Engine:
     def private_kib(self) -> int | None:
         """Memory of a sleeping program that it shares with nobody."""
         marker = "86399.5"
-        running = subprocess.Popen(self.command(["sleep", marker]), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        running = subprocess.Popen(self.command(["sleep", marker]), env=self.environment, **quiet)
         try:
             for _ in range(200):
                 for folder in Path("/proc").glob("[0-9]*"):
@@ -158,15 +213,28 @@ def engines(names: list[str], work: Path) -> Iterator[Engine]:
     """Those that are installed and can run a program."""
     tar = base_rootfs()
     for name in names:
-        if name in ("proot", "fakechroot", "bwrap") and not shutil.which(name):
-            print(f"bench: {name} is not installed", file=sys.stderr)
-            continue
-        engine = Engine(name, work, tar)
-        # Once to warm up: the rewrite engine fills its cache of patched text, the kernel its page cache.
-        if engine.seconds(["run", "true"]) is not None:
+        try:
+            if name in ("proot", "fakechroot", "bwrap") and not shutil.which(name):
+                raise NotMeasured("not installed")
+            if name.startswith("udocker") and not UDOCKER.exists():
+                install_udocker()
+            engine = Engine(name, work, tar)
+            # Once to warm up: the rewrite engine fills its cache of patched text, the kernel its page cache.
+            if engine.seconds(["run", "true"]) is None:
+                raise NotMeasured("cannot run /bin/true, see above")
             yield engine
-        else:
-            shutil.rmtree(engine.root)
+        except NotMeasured as why:
+            print(f"bench: NOT MEASURED: {name}: {why}", file=sys.stderr)
+
+
+def install_udocker() -> None:
+    """From the registry of Python packages, beside the other tools that tests use."""
+    folder = UDOCKER.parents[1]
+    for words in ([sys.executable, "-m", "venv", str(folder)], [str(folder / "bin/pip"), "install", "-q", UDOCKER_VERSION]):
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        if done.returncode:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise NotMeasured(f"{UDOCKER_VERSION} cannot be installed: {done.stderr.strip()[-200:]}")
 
 
 def measure(all_engines: list[Engine], works: list[str], rounds: int) -> list[dict]:
@@ -188,17 +256,19 @@ def measure(all_engines: list[Engine], works: list[str], rounds: int) -> list[di
             pairs = [seconds / native[number] for number, seconds in found.items() if number in native]
             ratio = round(statistics.median(pairs), 3) if pairs else None
             rows.append({"work": work, "engine": name, "median_s": statistics.median(found.values()), "ratio": ratio, "runs": len(found)})
-        print_row(work, [row for row in rows if row["work"] == work])
+        pairs = [seconds / times["native-jail"][number] for number, seconds in times.get("rewrite", {}).items() if number in times.get("native-jail", {})]
+        print_row(work, [row for row in rows if row["work"] == work], statistics.median(pairs) if pairs else None)
     return rows
 
 
-def print_row(work: str, rows: list[dict]) -> None:
+def print_row(work: str, rows: list[dict], same_filter: float | None) -> None:
     """One line of the table."""
     cells = {row["engine"]: row for row in rows}
-    text = "".join(f"{cells[name]['ratio'] or 0:>11.2f}" if name in cells else f"{'-':>11}" for name in ENGINES)
+    text = "".join(f"{cells[name]['ratio'] or 0:>12.2f}" if name in cells else f"{'-':>12}" for name in ENGINES)
     bar = WORKS[work][0]
     ratio = cells.get("rewrite", {}).get("ratio")
     verdict = "" if not ratio else " met" if ratio <= bar else " MISSED"
+    verdict += f", {same_filter:.2f} under the same filter" if same_filter else ""
     print(f"{work:<24}{text}   {bar:.2f}{verdict}", flush=True)
 
 
@@ -219,10 +289,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="scar-bench-", dir=scratch()) as folder:
         Path(folder).chmod(0o755)
         able = list(engines(options.engine or list(ENGINES), Path(folder)))
-        print(f"{'ratio to a chroot':<24}" + "".join(f"{name:>11}" for name in ENGINES) + "   bar")
+        print(f"{'ratio to a chroot':<24}" + "".join(f"{name:>12}" for name in ENGINES) + "   bar")
         rows = measure(able, options.work or list(WORKS), options.rounds)
         memory = {engine.name: engine.private_kib() for engine in able}
-        print(f"{'private KiB of sleep':<24}" + "".join(f"{memory.get(name) or '-':>11}" for name in ENGINES) + "   native + 300")
+        print(f"{'private KiB of sleep':<24}" + "".join(f"{memory.get(name) or '-':>12}" for name in ENGINES) + "   native + 300")
     (out / "engine.json").write_text(json.dumps(rows, indent=1) + "\n")
     plot.bars(out / "engine.svg", "Time of work in a Debian guest, as a multiple of a real chroot's", rows, [name for name in ENGINES if name != "native"])
     return 0
