@@ -9,6 +9,9 @@
  *
  * Entries are found and claimed without a lock: a slot belongs to its inode number for good, and
  * one that was forgotten only has no flags. No C library is needed.
+ *
+ * Of most files nothing is remembered. So that a look at each of thousands does not bring in the whole
+ * table, page by page, one bit for each slot tells whether the search for any entry begins there.
  */
 #ifndef SCAR_INVOKE_ENGINE_GUEST_LEDGER_H
 #define SCAR_INVOKE_ENGINE_GUEST_LEDGER_H
@@ -16,7 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SCAR_LEDGER_MAGIC 0x3252454744454c53ull /* "SLEDGER2" */
+#define SCAR_LEDGER_MAGIC 0x3352454744454c53ull /* "SLEDGER3" */
 /** Name in the state directory, before the number that struct scar_guest holds. */
 #define SCAR_LEDGER_NAME "/owners-"
 /** Fewest slots; the file is sparse. */
@@ -42,7 +45,8 @@ struct scar_ledger {
 	uint32_t claimed;
 	uint32_t links; /**< counts changes of links, and of directories' names */
 	uint32_t spare;
-	struct scar_ledger_entry entries[];
+	/** A bit for each slot; behind it, the slots. */
+	uint64_t begins[];
 };
 
 /** Bytes of a ledger that shall hold `records` to begin with and grow. */

@@ -11,8 +11,9 @@
 #define SCAR_INVOKE_ENGINE_REWRITE_HANDOVER_H
 
 /**
- * "SCAR_GUEST_EXE=<length>:<guest path of the program><,|;><path as execve(2) got it>", the last
- * entry but one. ";" asks to close the descriptor that the path names (fexecve). At the first start
+ * "SCAR_GUEST_EXE=<length>:<guest path of the program><,|;><length>:<guest path of its interpreter><path as
+ * execve(2) got it>", the last entry but one. ";" asks to close the descriptor that the path names (fexecve).
+ * The interpreter's path leads there without links; "0:" if it is not known. At the first start
  * "SCAR_GUEST_EXE=<fd>!": argv[0] is yet to be resolved, and trouble goes down that pipe as a
  * struct scar_handover_failure.
  */

@@ -8,6 +8,7 @@
 #include <linux/stat.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "invoke/engine/guest/sys.h"
 #include "invoke/engine/guest/text.h"
@@ -50,13 +51,16 @@ static bool read_only_binds(void)
 static bool open_fast(int dir_fd, const char *path, const struct open_how *how, long *ret_result)
 {
 	struct open_how fast = *how;
+	bool straight;
 	long ret;
 
 	if (no_openat2 || (scar_loader.guest.flags & SCAR_GUEST_NO_OPENAT2) ||
-	    !scar_path_is_plain(&scar_loader.guest, path) ||
 	    (opens_for_writing(how->flags) && (scar_undo_is_on() || read_only_binds())))
 		return false;
-	fast.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH;
+	straight = scar_known_is_straight(dir_fd, path);
+	if (!straight && !scar_path_is_plain(&scar_loader.guest, path))
+		return false;
+	fast.resolve = RESOLVE_NO_SYMLINKS | (straight ? 0 : RESOLVE_BENEATH);
 	if (*path == '/') {
 		dir_fd = scar_loader.guest.root_fd;
 		while (*path == '/')
@@ -65,7 +69,8 @@ static bool open_fast(int dir_fd, const char *path, const struct open_how *how, 
 	if (!*path)
 		return false;
 	ret = scar_call_point(SCAR_NR_openat2, dir_fd, (long)path, (long)&fast, sizeof(fast), 0, 0);
-	no_openat2 |= ret == -ENOSYS || ret == -EPERM;
+	if (ret == -ENOSYS || ret == -EPERM)
+		no_openat2 = true;
 	*ret_result = ret;
 	return ret >= 0 || ret == -ENOENT || ret == -EACCES || ret == -EEXIST || ret == -EINTR;
 }
@@ -217,15 +222,17 @@ static long stat_at(int dir_fd, const char *path, struct stat *buf, long flags)
 {
 	struct scar_where where;
 	bool follow = !(flags & AT_SYMLINK_NOFOLLOW_);
+	int at = dir_fd;
+	const char *name = path;
 	long ret;
 
 	if ((flags & AT_EMPTY_PATH_) && (!path || (!scar_is_bad_pointer(path) && !*path)))
 		return scar_sys(__NR_newfstatat, dir_fd, path, buf, flags);
 	if (scar_is_bad_pointer(path))
 		return -EFAULT;
-	if (scar_is_near(path)) {
-		ret = scar_sys(__NR_newfstatat, dir_fd, path, buf, flags | AT_SYMLINK_NOFOLLOW_);
-		if (ret || !follow || !IS_LINK(buf->st_mode))
+	if (scar_is_direct(&at, &name)) {
+		ret = scar_sys(__NR_newfstatat, at, name, buf, flags | AT_SYMLINK_NOFOLLOW_);
+		if (ret != -EBADF && (ret || !follow || !IS_LINK(buf->st_mode)))
 			return ret;
 	}
 	ret = scar_known_resolve(dir_fd, path, SCAR_PATH_NOFOLLOW, &where);
@@ -250,16 +257,18 @@ static long statx_at(int dir_fd, const char *path, long flags, long mask, struct
 {
 	struct scar_where where;
 	bool follow = !(flags & AT_SYMLINK_NOFOLLOW_);
+	int at = dir_fd;
+	const char *name = path;
 	long ret;
 
 	if ((flags & AT_EMPTY_PATH_) && (!path || (!scar_is_bad_pointer(path) && !*path)))
 		return scar_sys(__NR_statx, dir_fd, path, flags, mask, buf);
 	if (scar_is_bad_pointer(path))
 		return -EFAULT;
-	if (scar_is_near(path)) {
-		ret = scar_sys(__NR_statx, dir_fd, path, flags | AT_SYMLINK_NOFOLLOW_,
+	if (scar_is_direct(&at, &name)) {
+		ret = scar_sys(__NR_statx, at, name, flags | AT_SYMLINK_NOFOLLOW_,
 			       mask | STATX_TYPE, buf);
-		if (ret || !follow || !IS_LINK(buf->stx_mode))
+		if (ret != -EBADF && (ret || !follow || !IS_LINK(buf->stx_mode)))
 			return ret;
 	}
 	ret = scar_known_resolve(dir_fd, path, SCAR_PATH_NOFOLLOW, &where);
@@ -306,6 +315,26 @@ long scar_call_stat(struct scar_regs *r)
 	return ret;
 }
 
+/*
+ * Of a direct name one look tells whether it is a link, which would take another call before access(2), and whether
+ * it may be read: an owner's permissions are what the mode says, unless we are privileged.
+ */
+static bool access_fast(int dir_fd, const char *path, long mode, long *ret_result)
+{
+	struct stat st;
+	long ret;
+
+	if ((mode & ~R_OK) || !scar_is_direct(&dir_fd, &path))
+		return false;
+	ret = scar_sys(__NR_newfstatat, dir_fd, path, &st, AT_SYMLINK_NOFOLLOW_);
+	if (ret == -EBADF || (ret == 0 && IS_LINK(st.st_mode)))
+		return false;
+	if (ret == 0 && mode && (st.st_uid != scar_loader.guest.host_uid || !(st.st_mode & S_IRUSR)))
+		ret = scar_sys(__NR_faccessat, dir_fd, path, mode);
+	*ret_result = ret;
+	return true;
+}
+
 long scar_call_access(struct scar_regs *r)
 {
 	bool legacy = r->nr == __NR_access;
@@ -319,6 +348,8 @@ long scar_call_access(struct scar_regs *r)
 		return -EFAULT;
 	if (!*path && (flags & AT_EMPTY_PATH_))
 		return scar_sys(SCAR_NR_faccessat2, dir_fd, path, mode, flags);
+	if (!flags && access_fast(dir_fd, path, mode, &ret))
+		return ret;
 	ret = scar_resolve_near(
 		dir_fd, path, flags & AT_SYMLINK_NOFOLLOW_ ? SCAR_PATH_NOFOLLOW : SCAR_PATH_FOLLOW,
 		&where);

@@ -41,10 +41,13 @@ int scar_root_reopen(void)
 			return 0;
 		}
 	}
-	/* Out of the way: programs count on small numbers, and close all they know of. */
+	/*
+	 * Out of the way: programs count on small numbers, and close all they know of. But not far, for each
+	 * child gets a table that reaches up to here.
+	 */
 	scar_sys(__NR_prlimit64, 0, 7 /* RLIMIT_NOFILE */, NULL, limit);
-	if (limit[0] > 4096)
-		limit[0] = 4096;
+	if (limit[0] > 1024)
+		limit[0] = 1024;
 	for (uint64_t low = limit[0]; low > 4; low -= low / 8 + 1) {
 		high = scar_sys(__NR_fcntl, fd, F_DUPFD_CLOEXEC, low - 1);
 		if (high >= 0) {
@@ -203,6 +206,7 @@ long scar_call_memory(struct scar_regs *r)
 static long make_thread(const struct scar_regs *r, uint64_t flags, uint64_t stack)
 {
 	scar_known_cloned(flags);
+	scar_exec_cloned(flags);
 	return flags & NAMESPACES ? -EPERM : scar_thread_clone(r, flags, stack);
 }
 

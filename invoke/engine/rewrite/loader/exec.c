@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/mman.h>
+#include <linux/sched.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -12,20 +13,33 @@
 #include "invoke/engine/guest/sys.h"
 #include "invoke/engine/guest/text.h"
 #include "invoke/engine/rewrite/loader/handle.h"
+#include "invoke/engine/rewrite/loader/owners.h"
 #include "invoke/engine/rewrite/loader/thread.h"
 
 #define AT_EMPTY_PATH_ 0x1000
 #define AT_SYMLINK_NOFOLLOW_ 0x100
 /* argv and envp of one program together, in pointers; the kernel's own limit is on bytes. */
 #define POINTERS_MAX (1u << 22)
+#define INTERPRETER_MAX 192
+#define POINTERS_HERE 256
 /* Where no process has memory. */
 #define NO_POINTER ((char *const *)(uintptr_t)-4096)
+
+/* Where the interpreter that a program asks for really is. */
+struct interpreter {
+	uint32_t links; /* of the ledger, when it was found */
+	char from[64], to[INTERPRETER_MAX];
+};
+
+/* The last one. Copied as a whole, and only used where it is whole: see recall_interpreter. */
+static struct interpreter last_interpreter;
+static uint32_t last_version;
 
 /* One execution being prepared. Too large for the handler's stack, so it is mapped. */
 struct exec {
 	struct scar_where where;
 	struct scar_elf elf;
-	char exe[sizeof(SCAR_HANDOVER_EXE) + 2 * SCAR_GUEST_PATH_MAX + 32];
+	char exe[sizeof(SCAR_HANDOVER_EXE) + 2 * SCAR_GUEST_PATH_MAX + INTERPRETER_MAX + 32];
 	char config[sizeof(SCAR_HANDOVER_CONFIG) + SCAR_GUEST_TEXT_MAX];
 	char script[SCAR_GUEST_PATH_MAX];
 	/* First lines of scripts, outermost first; interpreter and argument point into them. */
@@ -33,8 +47,17 @@ struct exec {
 	struct scar_shebang shebangs[SCAR_SHEBANG_DEPTH_MAX];
 	unsigned shebang_count;
 	const char *reason;
+	struct interpreter interpreter; /* of the ELF program, if its place is known */
 	int kept_fd; /* a close-on-exec descriptor that is the program, kept open, or -1 */
+	char *pointers[POINTERS_HERE];
 };
+
+/*
+ * What a shell uses again and again, instead of new memory each time. A child of vfork has it from its parent, who
+ * waits; it is free again before the program starts, as then nobody could free it. Other threads have no part in it.
+ */
+static struct exec shared;
+static uint8_t is_taken, has_threads;
 
 /* What kernels before 6.9 need: they look for the arguments before they open the program. */
 static long check_program(const struct scar_where *where, int fd)
@@ -71,6 +94,60 @@ static long open_program(struct exec *x)
 	return ret;
 }
 
+/* As a directory's (known.h), the place of an interpreter holds until a link or a directory is changed. */
+static bool recall_interpreter(const char *from, struct interpreter *ret_found)
+{
+	const uint32_t *links = scar_owners_links();
+	uint32_t version = __atomic_load_n(&last_version, __ATOMIC_ACQUIRE);
+
+	if (!links || (version & 1) || !version)
+		return false;
+	*ret_found = last_interpreter;
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return __atomic_load_n(&last_version, __ATOMIC_RELAXED) == version &&
+	       ret_found->links == __atomic_load_n(links, __ATOMIC_ACQUIRE) &&
+	       strcmp(ret_found->from, from) == 0;
+}
+
+static void keep_interpreter(const struct interpreter *found)
+{
+	uint32_t version = __atomic_load_n(&last_version, __ATOMIC_RELAXED);
+
+	if ((version & 1) ||
+	    !__atomic_compare_exchange_n(&last_version, &version, version + 1, false,
+					 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		return;
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	last_interpreter = *found;
+	__atomic_store_n(&last_version, version + 2, __ATOMIC_RELEASE);
+}
+
+/* Finds the interpreter, and puts its place in x->interpreter if that can be told without links and binds. */
+static long find_interpreter(struct exec *x, const char *from, struct scar_where *where)
+{
+	const uint32_t *links = scar_owners_links();
+	struct interpreter *found = &x->interpreter;
+	long ret;
+
+	if (recall_interpreter(from, found)) {
+		where->dir_fd = scar_loader.guest.root_fd;
+		where->path = found->to + 1;
+		return 0;
+	}
+	found->to[0] = '\0';
+	found->links = links ? __atomic_load_n(links, __ATOMIC_ACQUIRE) : 0;
+	ret = scar_resolve(AT_FDCWD, from, SCAR_PATH_FOLLOW, where);
+	if (ret || !links || from[0] != '/' || where->magic ||
+	    where->dir_fd != scar_loader.guest.root_fd || where->guest_len >= sizeof(found->to) ||
+	    strlen(from) >= sizeof(found->from))
+		return ret;
+	memcpy(found->from, from, strlen(from) + 1);
+	memcpy(found->to, where->guest, where->guest_len);
+	found->to[where->guest_len] = '\0';
+	keep_interpreter(found);
+	return 0;
+}
+
 /* An ELF program: it and its interpreter must be for this machine. */
 static long check_elf(struct exec *x, int fd)
 {
@@ -89,7 +166,7 @@ static long check_elf(struct exec *x, int fd)
 		struct scar_where *where = (struct scar_where *)(void *)x->config;
 		_Static_assert(sizeof(x->config) >= sizeof(*where), "config is built later");
 
-		ret = scar_resolve(AT_FDCWD, interpreter, SCAR_PATH_FOLLOW, where);
+		ret = find_interpreter(x, interpreter, where);
 		if (ret == 0)
 			ret = scar_sys(__NR_faccessat, where->dir_fd, where->path, 1);
 	}
@@ -158,6 +235,9 @@ static void put_exe(struct exec *x, const char *exe, const char *mark)
 	scar_text_str(&t, ":");
 	scar_text_str(&t, exe);
 	scar_text_str(&t, mark);
+	scar_text_unsigned(&t, strlen(x->interpreter.to), 10);
+	scar_text_str(&t, ":");
+	scar_text_str(&t, x->interpreter.to);
 	scar_text_str(&t, x->script);
 }
 
@@ -247,8 +327,10 @@ static long execute(struct exec *x, char *const *argv, char *const *envp)
 	ret = scar_guest_encode(&scar_loader.guest, x->config + t.len, sizeof(x->config) - t.len);
 	if (ret < 0)
 		return ret;
-	list = (char **)scar_sys(__NR_mmap, 0, bytes, PROT_READ | PROT_WRITE,
-				 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	list = x->pointers;
+	if (bytes > sizeof(x->pointers))
+		list = (char **)scar_sys(__NR_mmap, 0, bytes, PROT_READ | PROT_WRITE,
+					 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (scar_sys_failed((long)list))
 		return (long)list;
 	n = put_arguments(x, list, argv, argc);
@@ -260,9 +342,12 @@ static long execute(struct exec *x, char *const *argv, char *const *envp)
 	environment[envc + 2] = NULL;
 	/* After vfork the block is the parent's, who must find the frame released. */
 	self->top += SCAR_HANDLER_FRAME;
+	if (x == &shared)
+		__atomic_store_n(&is_taken, 0, __ATOMIC_RELEASE);
 	ret = scar_sys(__NR_execve, scar_loader.exe_host, list, environment);
 	self->top = top;
-	scar_sys(__NR_munmap, list, bytes);
+	if (list != x->pointers)
+		scar_sys(__NR_munmap, list, bytes);
 	return ret;
 }
 
@@ -324,6 +409,30 @@ static long prepare(struct exec *x, int dir_fd, const char *path, int flags)
 	return ret;
 }
 
+void scar_exec_cloned(uint64_t flags)
+{
+	has_threads |= (flags & CLONE_VM) && !(flags & CLONE_VFORK);
+}
+
+static struct exec *create(void)
+{
+	long got;
+
+	if (!has_threads && !__atomic_exchange_n(&is_taken, 1, __ATOMIC_ACQUIRE))
+		return &shared;
+	got = scar_sys(__NR_mmap, 0, sizeof(struct exec), PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	return scar_sys_failed(got) ? NULL : (struct exec *)got;
+}
+
+static void destroy(struct exec *x)
+{
+	if (x == &shared)
+		__atomic_store_n(&is_taken, 0, __ATOMIC_RELEASE);
+	else
+		scar_sys(__NR_munmap, x, sizeof(*x));
+}
+
 long scar_exec(int dir_fd, const char *path, char *const *argv, char *const *envp, int flags,
 	       struct scar_exec_failure *ret_failure)
 {
@@ -332,11 +441,12 @@ long scar_exec(int dir_fd, const char *path, char *const *argv, char *const *env
 
 	if (flags & ~(AT_EMPTY_PATH_ | AT_SYMLINK_NOFOLLOW_))
 		return -EINVAL;
-	x = (struct exec *)scar_sys(__NR_mmap, 0, sizeof(*x), PROT_READ | PROT_WRITE,
-				    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (scar_sys_failed((long)x))
-		return (long)x;
+	x = create();
+	if (!x)
+		return -ENOMEM;
+	x->shebang_count = 0;
 	x->reason = "";
+	x->interpreter.to[0] = '\0';
 	x->kept_fd = -1;
 	ret = prepare(x, dir_fd, path, flags);
 	if (ret == 0)
@@ -345,6 +455,6 @@ long scar_exec(int dir_fd, const char *path, char *const *argv, char *const *env
 		scar_sys(__NR_fcntl, x->kept_fd, F_SETFD, FD_CLOEXEC);
 	if (ret_failure)
 		ret_failure->reason = x->reason;
-	scar_sys(__NR_munmap, x, sizeof(*x));
+	destroy(x);
 	return ret;
 }

@@ -6,6 +6,8 @@
 #ifndef SCAR_INVOKE_ENGINE_REWRITE_LOADER_EXEC_H
 #define SCAR_INVOKE_ENGINE_REWRITE_LOADER_EXEC_H
 
+#include <stdint.h>
+
 /** What kept a program from starting. */
 struct scar_exec_failure {
 	const char *reason; /**< static text, or "" */
@@ -17,5 +19,8 @@ struct scar_exec_failure {
  */
 long scar_exec(int dir_fd, const char *path, char *const *argv, char *const *envp, int flags,
 	       struct scar_exec_failure *ret_failure);
+
+/** A process or thread with these clone(2) flags is about to start. */
+void scar_exec_cloned(uint64_t flags);
 
 #endif

@@ -117,7 +117,8 @@ bool scar_root_was_lost(long result, const struct scar_where *where)
 	return scar_root_reopen() == 0;
 }
 
-bool scar_is_near(const char *path)
+/* One name in the directory at hand that no bind hides. */
+static bool is_near(const char *path)
 {
 	if (path[0] == '/' || !path[0])
 		return false;
@@ -125,6 +126,19 @@ bool scar_is_near(const char *path)
 		if (*at == '/')
 			return false;
 	return scar_path_is_plain(&scar_loader.guest, path);
+}
+
+bool scar_is_direct(int *dir_fd, const char **path)
+{
+	if (is_near(*path))
+		return true;
+	if (!scar_known_is_straight(*dir_fd, *path))
+		return false;
+	if (**path == '/') {
+		*dir_fd = scar_loader.guest.root_fd;
+		++*path;
+	}
+	return true;
 }
 
 static bool has_read_only_binds(void)
@@ -138,18 +152,21 @@ static bool has_read_only_binds(void)
 long scar_resolve_near(int dir_fd, const char *path, enum scar_path_follow follow,
 		       struct scar_where *ret_where)
 {
+	int at = dir_fd;
+	const char *name = path;
 	long ret;
 	char byte;
 
-	if (!scar_is_near(path) || has_read_only_binds())
+	if (has_read_only_binds() || !scar_is_direct(&at, &name))
 		return scar_resolve(dir_fd, path, follow, ret_where);
 	if (follow == SCAR_PATH_FOLLOW) {
-		ret = scar_sys(__NR_readlinkat, dir_fd, path, &byte, 1);
+		ret = scar_sys(__NR_readlinkat, at, name, &byte, 1);
 		if (ret != -EINVAL)
 			return scar_resolve(dir_fd, path, follow, ret_where);
 	}
-	ret_where->dir_fd = dir_fd;
-	ret_where->path = path;
+	ret_where->dir_fd = at;
+	ret_where->path = name;
+	ret_where->guest_len = SCAR_GUEST_PATH_MAX; /* not the root */
 	ret_where->read_only = ret_where->magic = false;
 	ret_where->bind_flags = 0;
 	return 0;

@@ -74,10 +74,14 @@ long scar_call_process(struct scar_regs *regs);
 /** Resolves for a call; a path pointer that cannot be one is -EFAULT. */
 long scar_resolve(int dir_fd, const char *path, enum scar_path_follow follow,
 		  struct scar_where *ret_where);
-/** True for one name in the directory at hand that no bind hides: unless it is a link, the kernel finds it without our help. */
-bool scar_is_near(const char *path);
 /**
- * Likewise, but one plain name that is no link stays as it is, however deep its directory lies.
+ * True if the kernel finds a name without our help, unless the name itself is a link: it is one in the directory
+ * at hand that no bind hides, or the way to it is known to be straight. Then both are changed to what the kernel
+ * has to be given.
+ */
+bool scar_is_direct(int *dir_fd, const char **path);
+/**
+ * Likewise, but a direct name that is no link stays as it is, however deep its directory lies.
  * Only dir_fd, path and read_only of the result count.
  */
 long scar_resolve_near(int dir_fd, const char *path, enum scar_path_follow follow,

@@ -13,11 +13,11 @@
 #include "invoke/engine/rewrite/layout.h"
 #include "invoke/engine/rewrite/loader/loader.h"
 
-#define IMAGE_MAGIC 0x3630546743616353ull
+#define IMAGE_MAGIC 0x3730546743616353ull
 #define PAGE 4096u
 #define PAGE_OF(offset) ((uint32_t)((offset) / PAGE))
-/* Runs this close are one: a mapping costs more than an unpatched page or two. */
-#define RUN_GAP 8
+/* Runs this close are one: at each start of a program a mapping costs more than the disk has to pay for pages. */
+#define RUN_GAP 24
 
 extern const uint64_t scar_enter_slot, scar_child_slot;
 
@@ -35,10 +35,14 @@ uint64_t scar_image_magic(void)
 
 static uint32_t hash_kinds(void)
 {
+	static uint32_t known;
 	uint32_t hash = 2166136261u;
 
+	if (known)
+		return known;
 	for (unsigned i = 0; i < SCAR_CALLS_MAX; i++)
 		hash = (hash ^ scar_call_kinds[i]) * 16777619u;
+	known = hash;
 	return hash;
 }
 

@@ -34,6 +34,20 @@ struct known {
 
 static struct known known[ENTRIES];
 
+/*
+ * A directory as the guest named it, and whether the kernel finds the same under that name: no link leads
+ * there, and no bind lies in it.
+ */
+struct straight {
+	uint32_t version, links;
+	uint32_t moved; /* of this process, when it was found */
+	uint16_t len;
+	bool is_straight;
+	char from[PATH_BYTES];
+};
+
+static struct straight straight[ENTRIES];
+
 /* The working directory, likewise. */
 static struct {
 	uint32_t version;
@@ -45,19 +59,19 @@ static uint32_t moves_made;
 /* Those who share our memory may each be somewhere else. */
 static bool is_scattered;
 
-static struct known *entry_of(const char *from, size_t len)
+static uint32_t entry_of(const char *from, size_t len)
 {
 	uint32_t hash = 2166136261u;
 
 	for (size_t i = 0; i < len; i++)
 		hash = (hash ^ (unsigned char)from[i]) * 16777619u;
-	return &known[(hash ^ hash >> 16) % ENTRIES];
+	return (hash ^ hash >> 16) % ENTRIES;
 }
 
 /* Copies the canonical path to `to`. @return its length, or -1 */
 static int recall(const char *from, size_t len, uint32_t links, char *to)
 {
-	const struct known *entry = entry_of(from, len);
+	const struct known *entry = &known[entry_of(from, len)];
 	uint32_t version = __atomic_load_n(&entry->version, __ATOMIC_ACQUIRE);
 	int to_len = entry->to_len;
 
@@ -71,7 +85,7 @@ static int recall(const char *from, size_t len, uint32_t links, char *to)
 
 static void keep(const char *from, size_t len, uint32_t links, const struct scar_where *where)
 {
-	struct known *entry = entry_of(from, len);
+	struct known *entry = &known[entry_of(from, len)];
 	uint32_t version = __atomic_load_n(&entry->version, __ATOMIC_RELAXED);
 
 	if ((version & 1) ||
@@ -156,11 +170,15 @@ static int working_directory(uint32_t links, char *to)
 	return (int)where.guest_len;
 }
 
-/* The canonical path of a directory, as far as `path` names one with its first len bytes. */
-static int find_directory(const char *path, size_t len, uint32_t links, struct scar_where *where)
+/*
+ * The canonical path of a directory, as far as `path` names one with its first len bytes. ret_same: it is the
+ * path as given, behind that of the working directory if it is relative.
+ */
+static int find_directory(const char *path, size_t len, uint32_t links, struct scar_where *where,
+			  bool *ret_same)
 {
 	char absolute[2 * PATH_BYTES + 1];
-	int found;
+	int found, ret = SCAR_KNOWN;
 
 	if (len > PATH_BYTES)
 		return 0;
@@ -174,13 +192,59 @@ static int find_directory(const char *path, size_t len, uint32_t links, struct s
 		len += (size_t)found + 1;
 	}
 	where->guest_len = 0;
-	if (len == 0)
-		return SCAR_KNOWN;
-	found = recall(path, len, links, where->guest);
+	found = len ? recall(path, len, links, where->guest) : 0;
 	if (found < 0)
-		return learn(path, len, links, where);
-	where->guest_len = (size_t)found;
-	return SCAR_KNOWN;
+		ret = learn(path, len, links, where);
+	else
+		where->guest_len = (size_t)found;
+	*ret_same = ret == SCAR_KNOWN && where->guest_len == len &&
+		    memcmp(where->guest, path, len) == 0;
+	return ret;
+}
+
+/* True if a bind is in the directory itself. */
+static bool has_binds(const struct scar_where *where)
+{
+	for (uint32_t i = 0; i < scar_loader.guest.bind_count; i++) {
+		const struct scar_guest_bind *b = &scar_loader.guest.binds[i];
+		size_t len = where->guest_len + 1;
+
+		if (b->guest_len >= len && memcmp(b->guest, where->guest, len - 1) == 0 &&
+		    b->guest[len - 1] == '/' && !memchr(b->guest + len, '/', b->guest_len - len))
+			return true;
+	}
+	return false;
+}
+
+static bool is_straight(const char *from, size_t len, uint32_t links, uint32_t moved)
+{
+	struct straight *entry = &straight[entry_of(from, len)];
+	uint32_t version = __atomic_load_n(&entry->version, __ATOMIC_ACQUIRE);
+	struct scar_where where;
+	bool found;
+
+	if (!(version & 1) && entry->links == links && entry->moved == moved && entry->len == len &&
+	    memcmp(entry->from, from, len) == 0) {
+		found = entry->is_straight;
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		if (__atomic_load_n(&entry->version, __ATOMIC_RELAXED) == version)
+			return found;
+	}
+	if (find_directory(from, len, links, &where, &found) != SCAR_KNOWN)
+		return false;
+	found = found && !has_binds(&where);
+	if ((version & 1) ||
+	    !__atomic_compare_exchange_n(&entry->version, &version, version + 1, false,
+					 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		return found;
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	entry->links = links;
+	entry->moved = moved;
+	entry->len = (uint16_t)len;
+	entry->is_straight = found;
+	memcpy(entry->from, from, len);
+	__atomic_store_n(&entry->version, version + 2, __ATOMIC_RELEASE);
+	return found;
 }
 
 /* Length of what comes before the last component, whose length is put in ret_len; -1 if that is no plain name. */
@@ -206,6 +270,7 @@ int scar_known_resolve(int dir_fd, const char *path, enum scar_path_follow follo
 	const uint32_t *links = scar_owners_links();
 	size_t len;
 	long directory, n;
+	bool same;
 	char byte;
 	int ret;
 
@@ -215,7 +280,7 @@ int scar_known_resolve(int dir_fd, const char *path, enum scar_path_follow follo
 	if (directory < 0)
 		return 0;
 	ret = find_directory(path, (size_t)directory, __atomic_load_n(links, __ATOMIC_ACQUIRE),
-			     ret_where);
+			     ret_where, &same);
 	if (ret != SCAR_KNOWN || ret_where->guest_len + len + 3 > SCAR_GUEST_PATH_MAX)
 		return ret == SCAR_KNOWN ? 0 : ret;
 	ret_where->guest[ret_where->guest_len] = '/';
@@ -227,6 +292,24 @@ int scar_known_resolve(int dir_fd, const char *path, enum scar_path_follow follo
 		return SCAR_KNOWN;
 	n = scar_sys(__NR_readlinkat, ret_where->dir_fd, ret_where->path, &byte, 1);
 	return n == -EINVAL || n == -ENOENT ? SCAR_KNOWN : 0;
+}
+
+bool scar_known_is_straight(int dir_fd, const char *path)
+{
+	const uint32_t *links = scar_owners_links();
+	size_t len;
+	long directory;
+	uint32_t moved = 0;
+
+	if (!links || (path[0] != '/' && (dir_fd != AT_FDCWD || is_scattered)))
+		return false;
+	directory = split(path, &len);
+	if (directory <= 0 || directory > PATH_BYTES)
+		return false;
+	if (path[0] != '/')
+		moved = __atomic_load_n(&moves_made, __ATOMIC_ACQUIRE);
+	return is_straight(path, (size_t)directory, __atomic_load_n(links, __ATOMIC_ACQUIRE),
+			   moved);
 }
 
 void scar_known_moved(void)

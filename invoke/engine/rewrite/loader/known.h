@@ -25,6 +25,13 @@
 int scar_known_resolve(int dir_fd, const char *path, enum scar_path_follow follow,
 		       struct scar_where *ret_where);
 
+/**
+ * True if the kernel itself, from the guest's working directory or with a leading slash taken away from our
+ * root's descriptor, finds what this path means: no link and no bind is on its way. The last component may
+ * be a link. False if that is not certain.
+ */
+bool scar_known_is_straight(int dir_fd, const char *path);
+
 /** True if this call, not yet made, may lead names elsewhere; arguments as the kernel gets them. */
 bool scar_known_is_changed_by(long nr, const long args[6]);
 /** Such a call has succeeded. */

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/mman.h>
+#include <linux/openat2.h>
 #include <string.h>
 
 #include "invoke/engine/guest/elf.h"
@@ -39,6 +40,7 @@ struct start {
 	unsigned envc;
 	Elf64_auxv_t *auxv;
 	const char *execfn; /* path as execve got it */
+	char interpreter[256]; /* where it really is, or "" */
 	int close_fd;       /* to be closed once the program is mapped, or -1 */
 };
 
@@ -215,18 +217,39 @@ static long map_program(int fd, struct scar_elf *elf, struct loaded *ret_loaded)
 	return 0;
 }
 
-static void load(const char *path, struct loaded *ret_loaded)
+/* One look instead of one at each component, for a path that needs no more; else -errno. */
+static long open_plain(const char *path)
+{
+	const struct open_how how = {.flags = O_RDONLY | O_CLOEXEC,
+				     .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH};
+
+	if ((scar_loader.guest.flags & SCAR_GUEST_NO_OPENAT2) || path[0] != '/' ||
+	    !scar_path_is_plain(&scar_loader.guest, path))
+		return -ELOOP;
+	return scar_sys(SCAR_NR_openat2, scar_loader.guest.root_fd, path + 1, &how, sizeof(how));
+}
+
+static long open_file(const char *path)
 {
 	static struct scar_where where;
-	static struct scar_elf elf;
-	long fd, ret = scar_path_resolve(&scar_loader.paths, AT_FDCWD, path, SCAR_PATH_FOLLOW,
-					 &where);
+	long fd = open_plain(path), ret;
 
+	if (fd >= 0)
+		return fd;
+	ret = scar_path_resolve(&scar_loader.paths, AT_FDCWD, path, SCAR_PATH_FOLLOW, &where);
 	if (ret < 0)
 		scar_loader_die("cannot find", path, ret);
 	fd = scar_sys(__NR_openat, where.dir_fd, where.path, O_RDONLY | O_CLOEXEC, 0);
 	if (fd < 0)
 		scar_loader_die("cannot open", path, fd);
+	return fd;
+}
+
+static void load(const char *path, struct loaded *ret_loaded)
+{
+	static struct scar_elf elf;
+	long fd = open_file(path), ret;
+
 	ret = scar_elf_read((int)fd, &elf);
 	if (ret == 0)
 		ret = map_program((int)fd, &elf, ret_loaded);
@@ -302,7 +325,7 @@ static unsigned take_number(const char **at)
 /* The last entry but one: see handover.h. True at the first start. */
 static bool take_exe(struct start *s, const char *exe)
 {
-	unsigned number = take_number(&exe), fd = 0;
+	unsigned number = take_number(&exe), length, fd = 0;
 	const char *digits;
 
 	if (*exe == '!') {
@@ -316,6 +339,12 @@ static bool take_exe(struct start *s, const char *exe)
 	memcpy(scar_loader.exe, exe + 1, number);
 	scar_loader.exe[number] = '\0';
 	s->execfn = exe + 1 + number + 1;
+	length = take_number(&s->execfn);
+	if (*s->execfn++ != ':' || length >= sizeof(s->interpreter) ||
+	    strnlen(s->execfn, length) < length)
+		scar_loader_die("state is malformed", NULL, -EINVAL);
+	memcpy(s->interpreter, s->execfn, length);
+	s->execfn += length;
 	if (exe[1 + number] == ';') {
 		for (digits = scar_loader.exe + number; digits[-1] >= '0' && digits[-1] <= '9';)
 			digits--;
@@ -400,7 +429,7 @@ struct scar_entry scar_loader_main(uint64_t *stack)
 		start_first(&s);
 	load(scar_loader.exe, &program);
 	if (program.interpreter[0])
-		load(program.interpreter, &linker);
+		load(s.interpreter[0] ? s.interpreter : program.interpreter, &linker);
 	set_auxv(&s, &program, program.interpreter[0] ? &linker : NULL);
 	set_name(s.execfn);
 	if (s.close_fd >= 0)

@@ -32,9 +32,12 @@ struct trap {
 	uint64_t site, trampoline;
 };
 
-static struct scar_lock text_lock;
-static struct text texts[TEXTS_MAX];
-static unsigned text_count;
+/* Together, for each page that a start touches costs it. */
+static struct {
+	struct scar_lock lock;
+	unsigned count;
+	struct text list[TEXTS_MAX];
+} texts;
 /* Open addressing; a removed entry keeps its site with trampoline 0. */
 static struct trap traps[TRAPS_MAX];
 static struct scar_image image;
@@ -73,9 +76,9 @@ uint64_t scar_text_trap(uint64_t addr)
 
 static void remember(uint64_t start, uint64_t end, uint64_t trampolines, uint64_t size)
 {
-	if (text_count == TEXTS_MAX)
+	if (texts.count == TEXTS_MAX)
 		scar_loader_die("too many executable mappings", NULL, TEXTS_MAX);
-	texts[text_count++] = (struct text){start, end, trampolines, size};
+	texts.list[texts.count++] = (struct text){start, end, trampolines, size};
 }
 
 /* Maps what is kept on disk. The text of segment s starts at `start`. */
@@ -192,7 +195,27 @@ static struct scar_scan *scan_create(void)
 	return scar_sys_failed(got) ? NULL : (struct scar_scan *)got;
 }
 
-static int apply_segment(int image_fd, const struct scar_image_segment *s, struct scar_scan *scan,
+/* The sites of the file whose image this is. @return 0 or -errno */
+static int recall_sites(int image_fd, struct scar_scan **scan)
+{
+	long bytes = (long)(image.site_count * sizeof((*scan)->sites[0]));
+
+	if (*scan)
+		return 0;
+	if (image.site_count > SCAR_SCAN_SITES_MAX)
+		return -EIO;
+	*scan = scan_create();
+	if (!*scan)
+		return -ENOMEM;
+	if (scar_sys(__NR_pread64, image_fd, (*scan)->sites, bytes,
+		     (uint64_t)image.site_page * PAGE) != bytes)
+		return -EIO;
+	(*scan)->site_count = image.site_count;
+	return 0;
+}
+
+/* *scan is made when it is needed. */
+static int apply_segment(int image_fd, const struct scar_image_segment *s, struct scar_scan **scan,
 			 uint64_t addr, uint64_t len, uint64_t offset, int prot)
 {
 	/* Overlap of the mapping with the segment, in file offsets. */
@@ -208,17 +231,9 @@ static int apply_segment(int image_fd, const struct scar_image_segment *s, struc
 		ret = map_image(image_fd, s, addr + (s->offset - offset), low, high, prot);
 	if (ret == 0 || (ret != -EEXIST && ret != -ENOENT))
 		return ret;
-	if (image_fd >= 0 && scan->site_count == 0) {
-		long bytes = (long)(image.site_count * sizeof(scan->sites[0]));
-
-		if (image.site_count > SCAR_SCAN_SITES_MAX ||
-		    scar_sys(__NR_pread64, image_fd, scan->sites, bytes,
-			     (uint64_t)image.site_page * PAGE) != bytes)
-			return -EIO;
-		scan->site_count = image.site_count;
-	}
-	return patch_memory(scan->sites + s->first_site, s->site_count, addr - offset, low, high,
-			    prot);
+	ret = recall_sites(image_fd, scan);
+	return ret ? ret : patch_memory((*scan)->sites + s->first_site, s->site_count,
+					addr - offset, low, high, prot);
 }
 
 /* Looks for sites in code without tables. The scan is in *ret_scan, or NULL where there is nothing to patch. */
@@ -269,7 +284,7 @@ static int map_bare(uint64_t addr, uint64_t len, const struct stat *st, uint64_t
 
 static int map_locked(uint64_t addr, uint64_t len, int fd, uint64_t offset, int prot)
 {
-	struct scar_scan *scan;
+	struct scar_scan *scan = NULL;
 	struct scar_image_key key;
 	struct stat st;
 	int image_fd, ret = 0;
@@ -287,18 +302,20 @@ static int map_locked(uint64_t addr, uint64_t len, int fd, uint64_t offset, int 
 		scar_sys(__NR_close, image_fd);
 		return 0;
 	}
-	scan = scan_create();
-	if (!scan)
-		return -ENOMEM;
-	if (image_fd < 0)
+	if (image_fd < 0) {
+		scan = scan_create();
+		if (!scan)
+			return -ENOMEM;
 		image_fd = scar_image_create(fd, &key, scan, &image);
+	}
 	if (image.segment_count == 0)
 		ret = map_bare(addr, len, &st, offset, prot);
 	for (uint32_t i = 0; ret == 0 && i < image.segment_count; i++)
-		ret = apply_segment(image_fd, &image.segments[i], scan, addr, len, offset, prot);
+		ret = apply_segment(image_fd, &image.segments[i], &scan, addr, len, offset, prot);
 	if (image_fd >= 0)
 		scar_sys(__NR_close, image_fd);
-	scar_sys(__NR_munmap, scan, sizeof(*scan));
+	if (scan)
+		scar_sys(__NR_munmap, scan, sizeof(*scan));
 	return ret;
 }
 
@@ -308,9 +325,9 @@ int scar_text_map(uint64_t addr, uint64_t len, int fd, uint64_t offset, int prot
 
 	if (scar_loader.guest.flags & SCAR_GUEST_TRACED)
 		return 0;
-	scar_lock_take(&text_lock);
+	scar_lock_take(&texts.lock);
 	ret = map_locked(addr, (len + PAGE - 1) & ~(uint64_t)(PAGE - 1), fd, offset, prot);
-	scar_lock_release(&text_lock);
+	scar_lock_release(&texts.lock);
 	return ret;
 }
 
@@ -335,12 +352,12 @@ static int protect_run(uint64_t addr, uint64_t len, int prot)
 
 	if (!scan)
 		return ret;
-	scar_lock_take(&text_lock);
+	scar_lock_take(&texts.lock);
 	if (!scar_text_touches(addr, len))
 		ret = patch_bare(scan, addr, len, prot);
 	else
 		scar_sys(__NR_munmap, scan, sizeof(*scan));
-	scar_lock_release(&text_lock);
+	scar_lock_release(&texts.lock);
 	return ret;
 }
 
@@ -384,8 +401,8 @@ bool scar_text_engine_range(uint64_t addr, uint64_t len, struct scar_range *ret_
 
 	if (found)
 		*ret_range = loader;
-	for (unsigned i = 0; i < text_count; i++) {
-		const struct text *t = &texts[i];
+	for (unsigned i = 0; i < texts.count; i++) {
+		const struct text *t = &texts.list[i];
 		uint64_t end = t->trampolines + t->trampoline_size;
 
 		/* Where the whole text goes, nothing needs its trampolines any more. */
@@ -401,8 +418,8 @@ bool scar_text_engine_range(uint64_t addr, uint64_t len, struct scar_range *ret_
 
 int scar_text_touches(uint64_t addr, uint64_t len)
 {
-	for (unsigned i = 0; i < text_count; i++)
-		if (addr < texts[i].end && addr + len > texts[i].start)
+	for (unsigned i = 0; i < texts.count; i++)
+		if (addr < texts.list[i].end && addr + len > texts.list[i].start)
 			return 1;
 	return 0;
 }
@@ -412,8 +429,8 @@ const struct scar_site_record *scar_text_record(uint64_t pc)
 {
 	const struct scar_patch_abi abi = scar_image_abi();
 
-	for (unsigned i = 0; i < text_count; i++) {
-		const struct text *t = &texts[i];
+	for (unsigned i = 0; i < texts.count; i++) {
+		const struct text *t = &texts.list[i];
 
 		if (pc >= t->trampolines && pc < t->trampolines + t->trampoline_size)
 			return scar_patch_record(&abi, (const uint8_t *)t->trampolines,
@@ -434,9 +451,9 @@ void scar_text_unmap(uint64_t addr, uint64_t len)
 {
 	if (!scar_text_touches(addr, len))
 		return;
-	scar_lock_take(&text_lock);
-	for (unsigned i = 0; i < text_count;) {
-		struct text *t = &texts[i];
+	scar_lock_take(&texts.lock);
+	for (unsigned i = 0; i < texts.count;) {
+		struct text *t = &texts.list[i];
 
 		/* Only when nothing of the text is left can no trampoline be needed. */
 		if (addr > t->start || addr + len < t->end) {
@@ -446,7 +463,7 @@ void scar_text_unmap(uint64_t addr, uint64_t len)
 		if (scar_loader.page_traps)
 			forget_traps(t->start, t->end);
 		scar_sys(__NR_munmap, t->trampolines, t->trampoline_size);
-		*t = texts[--text_count];
+		*t = texts.list[--texts.count];
 	}
-	scar_lock_release(&text_lock);
+	scar_lock_release(&texts.lock);
 }
