@@ -16,6 +16,7 @@ int scar_guest_bind_add(struct scar_guest *guest, const char *host, const char *
 {
 	size_t host_len = strlen(host), guest_len = strlen(path);
 	struct scar_guest_bind *bind = NULL;
+	const char *name = path;
 
 	while (host_len > 1 && host[host_len - 1] == '/')
 		host_len--;
@@ -33,6 +34,10 @@ int scar_guest_bind_add(struct scar_guest *guest, const char *host, const char *
 			return -E2BIG;
 		bind = &guest->binds[guest->bind_count++];
 	}
+	for (const char *at = path; at < path + guest_len; at++)
+		if (*at == '/')
+			name = at + 1;
+	guest->bind_marks |= scar_guest_name_mark(name, guest_len - (size_t)(name - path));
 	*bind = (struct scar_guest_bind){.host = host,
 					 .guest = path,
 					 .host_len = (uint16_t)host_len,

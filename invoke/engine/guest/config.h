@@ -60,9 +60,16 @@ struct scar_guest {
 	uint32_t host_uid, host_gid; /**< owner of what the guest creates, shown as ids */
 	uint32_t bind_count;
 	struct scar_guest_bind binds[SCAR_GUEST_BINDS_MAX];
+	uint64_t bind_marks; /**< scar_guest_name_mark of the last names of all binds */
 	uint32_t ledger; /**< number of the ledger's file (ledger.h); 0: none */
 	int root_fd;     /**< descriptor of root in this process; not part of the text form */
 };
+
+/** A bit that tells most names which no bind has from those that one has. */
+static inline uint64_t scar_guest_name_mark(const char *name, size_t len)
+{
+	return 1ull << (((unsigned char)name[0] + len) & 63);
+}
 
 /** Adds a bind, replacing one of the same guest path. @return 0, or -E2BIG or -EINVAL */
 int scar_guest_bind_add(struct scar_guest *guest, const char *host, const char *path,

@@ -103,6 +103,18 @@ const char *scar_where_flat(const struct scar_guest *guest, const struct scar_wh
 	return buf;
 }
 
+static bool is_name_of_bind(const struct scar_guest *guest, const char *name, size_t len)
+{
+	for (uint32_t i = 0; i < guest->bind_count; i++) {
+		const struct scar_guest_bind *b = &guest->binds[i];
+		const char *last = b->guest + b->guest_len - len;
+
+		if (b->guest_len > len && last[-1] == '/' && memcmp(last, name, len) == 0)
+			return true;
+	}
+	return false;
+}
+
 bool scar_path_is_plain(const struct scar_guest *guest, const char *path)
 {
 	for (const char *at = path; *at;) {
@@ -112,13 +124,9 @@ bool scar_path_is_plain(const struct scar_guest *guest, const char *path)
 			len++;
 		if (len == 2 && at[0] == '.' && at[1] == '.')
 			return false;
-		for (uint32_t i = 0; len && i < guest->bind_count; i++) {
-			const struct scar_guest_bind *b = &guest->binds[i];
-			const char *name = b->guest + b->guest_len - len;
-
-			if (b->guest_len > len && name[-1] == '/' && memcmp(name, at, len) == 0)
-				return false;
-		}
+		if (len && (guest->bind_marks & scar_guest_name_mark(at, len)) &&
+		    is_name_of_bind(guest, at, len))
+			return false;
 		for (at += len; *at == '/'; at++)
 			;
 	}

@@ -17,6 +17,8 @@
 #include "invoke/engine/rewrite/loader/thread.h"
 
 #define PAGE 4096u
+/* Beyond what select(2), and hence most programs, can use. */
+#define HIGH_DESCRIPTOR 1024
 #define SET_SYSCALL_USER_DISPATCH 59 /* PR_*, which older headers lack */
 /* Larger than any code that is made at run time in one piece. */
 #define CODE_MAX (256ull << 20)
@@ -46,8 +48,8 @@ int scar_root_reopen(void)
 	 * child gets a table that reaches up to here.
 	 */
 	scar_sys(__NR_prlimit64, 0, 7 /* RLIMIT_NOFILE */, NULL, limit);
-	if (limit[0] > 1024)
-		limit[0] = 1024;
+	if (limit[0] > HIGH_DESCRIPTOR + 1)
+		limit[0] = HIGH_DESCRIPTOR + 1;
 	for (uint64_t low = limit[0]; low > 4; low -= low / 8 + 1) {
 		high = scar_sys(__NR_fcntl, fd, F_DUPFD_CLOEXEC, low - 1);
 		if (high >= 0) {

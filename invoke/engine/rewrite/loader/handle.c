@@ -120,11 +120,15 @@ bool scar_root_was_lost(long result, const struct scar_where *where)
 /* One name in the directory at hand that no bind hides. */
 static bool is_near(const char *path)
 {
-	if (path[0] == '/' || !path[0])
-		return false;
-	for (const char *at = path; *at; at++)
-		if (*at == '/')
+	size_t len = 0;
+
+	for (; path[len]; len++)
+		if (path[len] == '/')
 			return false;
+	if (!len)
+		return false;
+	if (path[0] != '.' && !(scar_loader.guest.bind_marks & scar_guest_name_mark(path, len)))
+		return true;
 	return scar_path_is_plain(&scar_loader.guest, path);
 }
 
