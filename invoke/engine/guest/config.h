@@ -61,8 +61,8 @@ struct scar_guest {
 	uint32_t bind_count;
 	struct scar_guest_bind binds[SCAR_GUEST_BINDS_MAX];
 	uint64_t bind_marks; /**< scar_guest_name_mark of the last names of all binds */
-	uint32_t ledger; /**< number of the ledger's file (ledger.h); 0: none */
-	int root_fd;     /**< descriptor of root in this process; not part of the text form */
+	uint32_t ledger;     /**< number of the ledger's file (ledger.h); 0: none */
+	int root_fd;         /**< descriptor of root in this process; not part of the text form */
 };
 
 /** A bit that tells most names which no bind has from those that one has. */

@@ -36,8 +36,8 @@ static uint32_t home_of(const struct scar_ledger *ledger, uint64_t ino)
 /* The slot that holds the inode, or the free one where it would go, or NULL in a full table. */
 static struct scar_ledger_entry *slot_of(struct scar_ledger *ledger, uint64_t ino)
 {
-	struct scar_ledger_entry *entries =
-		(struct scar_ledger_entry *)(ledger->begins + ledger->slots / 64);
+	struct scar_ledger_entry *entries = (struct scar_ledger_entry *)(ledger->begins +
+									 ledger->slots / 64);
 	uint32_t mask = ledger->slots - 1, at = home_of(ledger, ino);
 
 	for (uint32_t i = 0; i <= mask; i++, at = (at + 1) & mask) {

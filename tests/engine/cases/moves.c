@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "conform.h"
 
+#include <elf.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
@@ -29,6 +30,8 @@ static void look(const char *label, const char *path)
 		    found                 ? errno_name(errno)
 		    : S_ISDIR(st.st_mode) ? "directory"
 					  : "file");
+		see_ok("there", access(path, F_OK));
+		see_ok("readable", access(path, R_OK));
 	}
 	see_file(label, path);
 }
@@ -223,6 +226,64 @@ static void at_the_same_time(void)
 	look("in the end", at("a/f"));
 }
 
+/* The interpreter that the program at `path` asks for, to be written over; NULL if it has none. */
+static char *interpreter_of(char *program, size_t size)
+{
+	const Elf64_Ehdr *header = (const Elf64_Ehdr *)(void *)program;
+	const Elf64_Phdr *p = (const Elf64_Phdr *)(void *)(program + header->e_phoff);
+
+	for (unsigned i = 0; size > sizeof(*header) && i < header->e_phnum; i++)
+		if (p[i].p_type == PT_INTERP)
+			return program + p[i].p_offset;
+	return NULL;
+}
+
+static void run(const char *label, const char *program)
+{
+	/* Twice: what the first start found must not matter to the second. */
+	for (int i = 0; i < 2; i++)
+		see_exec(label, program,
+			 (char *[]){(char *)"sh", (char *)"-c", (char *)"echo runs", NULL},
+			 environ);
+}
+
+/* A program whose interpreter is a link that comes, goes, and leads elsewhere. */
+static void interpreter_moves(void)
+{
+	static char program[1 << 20] __attribute__((aligned(16)));
+	char real[64], *name;
+	int fd = open("/bin/sh", O_RDONLY | O_CLOEXEC);
+	ssize_t size = read(fd, program, sizeof(program));
+
+	close(fd);
+	name = size > 0 ? interpreter_of(program, (size_t)size) : NULL;
+	if (!name || strlen(name) < strlen("/tmp/ld/i") || strlen(name) >= sizeof(real))
+		return;
+	strcpy(real, name);
+	strcpy(name, "/tmp/ld/i");
+	fd = open(at("sh"), O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+	see_ok("program", write(fd, program, (size_t)size) == size ? 0 : -1);
+	close(fd);
+	mkdir("/tmp", 01777);
+	mkdir("/tmp/ld", 0777);
+	unlink("/tmp/ld/i");
+	run("no interpreter", at("sh"));
+	see_ok("link", symlink(real, "/tmp/ld/i"));
+	run("interpreter by a link", at("sh"));
+	see_ok("away", rename("/tmp/ld/i", "/tmp/ld/j"));
+	run("no interpreter again", at("sh"));
+	see_ok("directory away", rename("/tmp/ld", "/tmp/ld2"));
+	see_ok("link to a directory", symlink("ld2", "/tmp/ld"));
+	see_ok("back", rename("/tmp/ld2/j", "/tmp/ld2/i"));
+	run("interpreter by two links", at("sh"));
+	unlink("/tmp/ld/i");
+	put_file("/tmp/ld/i", "not a program");
+	run("not a program", at("sh"));
+	unlink("/tmp/ld/i");
+	unlink("/tmp/ld");
+	rmdir("/tmp/ld2");
+}
+
 int conform_moves(void);
 int conform_moves(void)
 {
@@ -232,6 +293,7 @@ int conform_moves(void)
 	by_another_process();
 	at_the_same_time();
 	directories_removed();
+	interpreter_moves();
 	working_directory();
 	return 0;
 }

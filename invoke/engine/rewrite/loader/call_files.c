@@ -329,7 +329,8 @@ static bool access_fast(int dir_fd, const char *path, long mode, long *ret_resul
 	ret = scar_sys(__NR_newfstatat, dir_fd, path, &st, AT_SYMLINK_NOFOLLOW_);
 	if (ret == -EBADF || (ret == 0 && IS_LINK(st.st_mode)))
 		return false;
-	if (ret == 0 && mode && (st.st_uid != scar_loader.guest.host_uid || !(st.st_mode & S_IRUSR)))
+	if (ret == 0 && mode &&
+	    (st.st_uid != scar_loader.guest.host_uid || !(st.st_mode & S_IRUSR)))
 		ret = scar_sys(__NR_faccessat, dir_fd, path, mode);
 	*ret_result = ret;
 	return true;

@@ -39,9 +39,9 @@ struct start {
 	char **argv, **envp;
 	unsigned envc;
 	Elf64_auxv_t *auxv;
-	const char *execfn; /* path as execve got it */
+	const char *execfn;    /* path as execve got it */
 	char interpreter[256]; /* where it really is, or "" */
-	int close_fd;       /* to be closed once the program is mapped, or -1 */
+	int close_fd;          /* to be closed once the program is mapped, or -1 */
 };
 
 struct scar_entry {

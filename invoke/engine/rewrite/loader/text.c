@@ -232,8 +232,9 @@ static int apply_segment(int image_fd, const struct scar_image_segment *s, struc
 	if (ret == 0 || (ret != -EEXIST && ret != -ENOENT))
 		return ret;
 	ret = recall_sites(image_fd, scan);
-	return ret ? ret : patch_memory((*scan)->sites + s->first_site, s->site_count,
-					addr - offset, low, high, prot);
+	return ret ? ret
+		   : patch_memory((*scan)->sites + s->first_site, s->site_count, addr - offset, low,
+				  high, prot);
 }
 
 /* Looks for sites in code without tables. The scan is in *ret_scan, or NULL where there is nothing to patch. */

@@ -69,6 +69,23 @@ static void many_inodes_are_kept_apart_until_it_is_three_quarters_full(void **st
 	free(ledger);
 }
 
+static void of_most_files_nothing_but_a_bit_is_looked_at(void **state)
+{
+	struct scar_ledger *ledger = make(NULL);
+	struct scar_ledger_entry *slots =
+		(struct scar_ledger_entry *)(ledger->begins + ledger->slots / 64);
+	unsigned found = 0;
+
+	(void)state;
+	/* Entries that nobody claimed: seen only by a search that did not need to begin. */
+	for (uint32_t i = 0; i < ledger->slots; i++)
+		slots[i] = (struct scar_ledger_entry){.ino = i + 1, .flags = SCAR_LEDGER_OWNER};
+	for (uint64_t ino = 1; ino <= 10000; ino++)
+		found += scar_ledger_find(ledger, ino) != NULL;
+	assert_int_equal(found, 0);
+	free(ledger);
+}
+
 static void a_large_image_gets_more_slots(void **state)
 {
 	(void)state;
@@ -98,6 +115,7 @@ int main(void)
 		cmocka_unit_test(what_is_claimed_is_found_once_it_has_flags),
 		cmocka_unit_test(a_forgotten_inode_is_unknown_and_its_slot_is_used_again),
 		cmocka_unit_test(many_inodes_are_kept_apart_until_it_is_three_quarters_full),
+		cmocka_unit_test(of_most_files_nothing_but_a_bit_is_looked_at),
 		cmocka_unit_test(a_large_image_gets_more_slots),
 		cmocka_unit_test(other_bytes_are_no_ledger),
 	};
