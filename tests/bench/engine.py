@@ -145,7 +145,7 @@ class Engine:
             done = subprocess.run([UDOCKER, "--allow-root", *step], env=self.environment, capture_output=True, text=True, check=False)
             if done.returncode:
                 raise NotMeasured(f"udocker {step[0]}: {(done.stderr + done.stdout).strip()[-200:]}")
-        (self.root,) = [root for root in self.state.glob("containers/*/ROOT") if root.parent.joinpath("execmode").read_text().startswith(self.name[-2:])]
+        self.root = self.state / "containers" / self.name / "ROOT"
         add_timer(self.root)
 
     def command(self, program: list[str]) -> list[str]:

@@ -72,8 +72,8 @@ static void many_inodes_are_kept_apart_until_it_is_three_quarters_full(void **st
 static void of_most_files_nothing_but_a_bit_is_looked_at(void **state)
 {
 	struct scar_ledger *ledger = make(NULL);
-	struct scar_ledger_entry *slots =
-		(struct scar_ledger_entry *)(ledger->begins + ledger->slots / 64);
+	struct scar_ledger_entry *slots = (struct scar_ledger_entry *)(ledger->begins +
+								       ledger->slots / 64);
 	unsigned found = 0;
 
 	(void)state;
