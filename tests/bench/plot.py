@@ -5,8 +5,9 @@ import math
 from html import escape
 from pathlib import Path
 
-COLOURS = ("#1f6feb", "#8250df", "#bf8700", "#cf222e", "#57606a", "#1a7f37", "#0969da")
+COLOURS = ("#1f6feb", "#8250df", "#bf8700", "#cf222e", "#57606a", "#1a7f37", "#d4a72c", "#bf3989")
 LEFT, WIDTH, BAR, GAP = 190, 640, 9, 14
+LEGEND = 84
 LOWEST = 0.5
 
 
@@ -24,7 +25,7 @@ def bars(path: Path, title: str, rows: list[dict], names: list[str], group: str 
     out = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{LEFT + WIDTH + 60}" height="{height}" font-family="sans-serif" font-size="11">']
     out.append(f'<rect width="100%" height="100%" fill="white"/><text x="10" y="20" font-size="14">{escape(title)}</text>')
     for i, name in enumerate(names):
-        out.append(f'<rect x="{LEFT + i * 100}" y="30" width="10" height="10" fill="{COLOURS[i % len(COLOURS)]}"/><text x="{LEFT + 14 + i * 100}" y="39">{escape(name)}</text>')
+        out.append(f'<rect x="{LEFT + i * LEGEND}" y="30" width="10" height="10" fill="{COLOURS[i % len(COLOURS)]}"/><text x="{LEFT + 14 + i * LEGEND}" y="39">{escape(name)}</text>')
     y = 60
     for label in groups:
         out.append(f'<text x="{LEFT - 8}" y="{y + len(names) * BAR / 2 + 4}" text-anchor="end">{escape(label)}</text>')
