@@ -98,6 +98,10 @@ static int hash_body(struct attempts *a, struct scar_err *err)
 	struct scar_digest digest;
 	char hex[SCAR_DIGEST_TEXT_MAX];
 
+	if (call->payload) {
+		snprintf(a->payload, sizeof a->payload, "%s", call->payload);
+		return 0;
+	}
 	if (!call->has_body_fd)
 		return scar_sigv4_payload(call->body, call->body_len, a->payload, err);
 	if (scar_digest_of_file(SCAR_DIGEST_SHA256, call->body_fd, call->body_offset,

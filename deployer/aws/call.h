@@ -61,6 +61,7 @@ struct scar_aws_call {
 	bool has_body_fd; /* instead of body: body_len bytes of body_fd from body_offset on */
 	int body_fd;
 	uint64_t body_offset;
+	const char *payload; /* hex SHA-256 of the body, if it is known; or NULL */
 	scar_http_sink sink; /* takes the answer's body; nothing is repeated after its first call */
 	void *sink_ctx;
 	scar_aws_progress progress; /* of the body that is sent */

@@ -8,6 +8,8 @@
 #include "deployer/aws/s3_private.h"
 #include "deployer/aws/session.h"
 #include "deployer/aws/xml.h"
+#include "runtime/base/base64.h"
+#include "runtime/base/digest.h"
 #include "runtime/base/err.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/limits.h"
@@ -16,19 +18,47 @@
 #define PART_BYTES ((uint64_t)32 << 20)
 #define PARTS_MAX 10000
 /* <Part> elements of that many. */
-#define PARTS_BYTES_MAX SCAR_MIB(2)
+#define PARTS_BYTES_MAX SCAR_MIB(4)
+/* Kept by S3 with the object, for whoever fetches it. */
+#define CHECKSUM "x-amz-checksum-sha256"
 /* How often a download that broke off goes on. */
 #define RESUMES_MAX 5
 
 /* ---- up, whole ---- */
 
-/* Fields of the request that makes an object, whole or its parts' frame. */
-static size_t put_headers(const struct scar_s3_put *put, struct scar_http_header list[1])
+/* The digest of a body: for the signature, and for S3 to keep with the object. */
+struct sum {
+	char hex[SCAR_DIGEST_TEXT_MAX];
+	struct scar_buf base64;
+	struct scar_http_header header;
+};
+
+static void sum_clear(struct sum *sum)
 {
-	if (!put->content_type)
-		return 0;
-	list[0] = (struct scar_http_header){"Content-Type", put->content_type};
-	return 1;
+	scar_buf_clear(&sum->base64);
+}
+
+static int sum_up(const struct scar_s3_put *put, uint64_t offset, uint64_t len, struct sum *ret_sum,
+		  struct scar_err *err)
+{
+	struct scar_digest digest;
+
+	if ((put->fd >= 0
+		     ? scar_digest_of_file(SCAR_DIGEST_SHA256, put->fd, offset, len, &digest, err)
+		     : scar_digest_of(SCAR_DIGEST_SHA256, (const char *)put->data + offset,
+				      (size_t)len, &digest, err)) < 0 ||
+	    scar_base64_encode(digest.bytes, 32, &ret_sum->base64, err) < 0)
+		return -1;
+	scar_digest_hex(&digest, ret_sum->hex);
+	ret_sum->header = (struct scar_http_header){CHECKSUM, ret_sum->base64.data};
+	return 0;
+}
+
+static void set_sum(const struct sum *sum, struct scar_aws_call *call)
+{
+	call->payload = sum->hex;
+	call->headers = &sum->header;
+	call->header_count = 1;
 }
 
 static void set_body(const struct scar_s3_put *put, uint64_t offset, uint64_t len,
@@ -49,6 +79,7 @@ static int put_whole(struct scar_aws *aws, const struct scar_s3_put *put, const 
 		     struct scar_err *err)
 {
 	scar_aws_answer_auto struct scar_aws_answer answer;
+	scar_auto(sum_clear) struct sum sum = {.hex = ""};
 	struct scar_aws_call call = {.service = SCAR_AWS_S3,
 				     .operation = "PutObject",
 				     .method = "PUT",
@@ -58,7 +89,11 @@ static int put_whole(struct scar_aws *aws, const struct scar_s3_put *put, const 
 								       : "binary/octet-stream"};
 
 	scar_aws_answer_init(&answer);
+	scar_buf_init(&sum.base64, 64);
+	if (sum_up(put, 0, put->size_bytes, &sum, err) < 0)
+		return -1;
 	set_body(put, 0, put->size_bytes, &call);
+	set_sum(&sum, &call);
 	return scar_aws_perform(aws, &call, &answer, err);
 }
 
@@ -75,14 +110,15 @@ struct upload {
 static int begin_upload(struct upload *u, struct scar_err *err)
 {
 	scar_aws_answer_auto struct scar_aws_answer answer;
-	struct scar_http_header list[1];
+	const struct scar_http_header algorithm = {"x-amz-checksum-algorithm", "SHA256"};
 	const struct scar_aws_call call = {.service = SCAR_AWS_S3,
 					   .operation = "CreateMultipartUpload",
 					   .bucket = u->put->bucket,
 					   .path = u->path,
 					   .query = "uploads=",
-					   .headers = list,
-					   .header_count = put_headers(u->put, list)};
+					   .content_type = u->put->content_type,
+					   .headers = &algorithm,
+					   .header_count = 1};
 	const char *id;
 
 	scar_aws_answer_init(&answer);
@@ -99,6 +135,7 @@ static int put_part(struct upload *u, unsigned number, uint64_t offset, uint64_t
 		    struct scar_err *err)
 {
 	scar_aws_answer_auto struct scar_aws_answer answer;
+	scar_auto(sum_clear) struct sum sum = {.hex = ""};
 	scar_buf_auto struct scar_buf query;
 	struct scar_aws_call call = {.service = SCAR_AWS_S3,
 				     .operation = "UploadPart",
@@ -110,7 +147,11 @@ static int put_part(struct upload *u, unsigned number, uint64_t offset, uint64_t
 
 	scar_aws_answer_init(&answer);
 	scar_buf_init(&query, SCAR_KIB(4));
+	scar_buf_init(&sum.base64, 64);
+	if (sum_up(u->put, offset, len, &sum, err) < 0)
+		return -1;
 	set_body(u->put, offset, len, &call);
+	set_sum(&sum, &call);
 	if (scar_buf_printf(&query, err, "partNumber=%u&%s", number, u->id.data) < 0)
 		return -1;
 	call.query = query.data;
@@ -119,7 +160,8 @@ static int put_part(struct upload *u, unsigned number, uint64_t offset, uint64_t
 	if (scar_http_header_get(&answer.http, "ETag", 0, tag, sizeof tag) != 1)
 		return scar_err_set(err, SCAR_ERR_PROTOCOL, "s3 UploadPart: no ETag");
 	if (scar_buf_printf(&u->parts, err, "<Part><PartNumber>%u</PartNumber>", number) < 0 ||
-	    scar_xml_append_element(&u->parts, "ETag", tag, err) < 0)
+	    scar_xml_append_element(&u->parts, "ETag", tag, err) < 0 ||
+	    scar_xml_append_element(&u->parts, "ChecksumSHA256", sum.base64.data, err) < 0)
 		return -1;
 	return scar_buf_append_str(&u->parts, "</Part>", err);
 }

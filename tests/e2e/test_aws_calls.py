@@ -3,6 +3,7 @@
 
 import base64
 import datetime
+import hashlib
 import json
 import os
 import re
@@ -278,6 +279,9 @@ def test_large_files_go_in_parts_and_are_given_up_on_failure(probe: Probe, serve
     assert [parse_qs(request["query"]).get("partNumber") for request in asked[1:4]] == [["1"], ["2"], ["3"]]
     assert parse_qs(asked[4]["query"])["uploadId"] == ["u/1+="]
     assert sum(len(request["body"]) for request in asked[1:4]) == 65 << 20
+    sums = [base64.b64encode(hashlib.sha256(request["body"]).digest()).decode() for request in asked[1:4]]
+    assert [request["headers"]["x-amz-checksum-sha256"] for request in asked[1:4]] == sums
+    assert re.findall(r"<ChecksumSHA256>(.*?)</ChecksumSHA256>", asked[4]["body"].decode()) == sums
     server.answers = [begun, part, s3_fail(403, "AccessDenied"), (204, {}, b"")]
     assert refusal(probe, "object.put", bucket="b", key="k", file=str(path))["code"] == "AccessDenied"
     assert [request["method"] for request in server.take()] == ["POST", "PUT", "PUT", "DELETE"]
