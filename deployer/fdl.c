@@ -10,6 +10,7 @@
 #include "deployer/arguments.h"
 #include "deployer/environment.h"
 #include "deployer/fdl_keys.h"
+#include "deployer/package.h"
 #include "deployer/suggest.h"
 #include "runtime/base/buf.h"
 #include "runtime/base/err.h"
@@ -441,13 +442,6 @@ static void write_places(struct scar_json_writer *writer, const char *key,
 	scar_json_write_close(writer, ']');
 }
 
-static const char *base_name(const char *path)
-{
-	const char *slash = path ? strrchr(path, '/') : NULL;
-
-	return slash ? slash + 1 : path;
-}
-
 int scar_fdl_write_config(const struct scar_fdl *fdl, const struct scar_fdl_function *function,
 			  struct scar_buf *text, struct scar_err *err)
 {
@@ -467,7 +461,9 @@ int scar_fdl_write_config(const struct scar_fdl *fdl, const struct scar_fdl_func
 		scar_json_write_int(&writer, "timeout_threshold", function->threshold_s);
 	write_pairs(&writer, &function->program_environment);
 	scar_json_write_close(&writer, '}');
-	scar_json_write_string(&writer, "init_script", base_name(function->init_script));
+	if (function->init_script)
+		scar_json_write_string(&writer, "init_script",
+				       scar_package_name(function->init_script));
 	if (function->stage_in_off)
 		scar_json_write_bool(&writer, "download_input", false);
 	if (function->batch.multi_node) {

@@ -22,13 +22,19 @@
 #define ZIP_TIME 315532800
 #define DEPTH_MAX 32
 
-char *scar_package_path(const struct scar_fdl *fdl, const char *path)
+int scar_package_path(const struct scar_fdl *fdl, const char *path, char **ret_path,
+		      struct scar_err *err)
 {
 	char *joined = NULL;
 
 	if (*path == '/')
-		return strdup(path);
-	return asprintf(&joined, "%s/%s", fdl->directory, path) < 0 ? NULL : joined;
+		joined = strdup(path);
+	else if (asprintf(&joined, "%s/%s", fdl->directory, path) < 0)
+		joined = NULL;
+	if (!joined)
+		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
+	*ret_path = joined;
+	return 0;
 }
 
 const char *scar_package_name(const char *path)
@@ -56,9 +62,8 @@ static int add_named(struct scar_zip *zip, const struct scar_fdl *fdl, const cha
 
 	if (!path)
 		return 0;
-	found = scar_package_path(fdl, path);
-	if (!found)
-		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
+	if (scar_package_path(fdl, path, &found, err) < 0)
+		return -1;
 	if (add_file(zip, AT_FDCWD, found, scar_package_name(path), mode, err) < 0)
 		return scar_err_wrap(err, "%s", key);
 	return 0;
@@ -146,9 +151,8 @@ static int add_extra(struct scar_zip *zip, const struct scar_fdl *fdl, const cha
 
 	if (!path)
 		return 0;
-	found = scar_package_path(fdl, path);
-	if (!found)
-		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
+	if (scar_package_path(fdl, path, &found, err) < 0)
+		return -1;
 	if (add_folder(zip, AT_FDCWD, found, "", 0, err) < 0)
 		return scar_err_wrap(err, "extra_payload");
 	return 0;

@@ -11,6 +11,7 @@
 
 struct scar_arguments;
 struct scar_buf;
+struct scar_err;
 
 /** 250 MB: what Lambda takes, through a bucket. */
 #define SCAR_PACKAGE_BYTES_MAX ((size_t)250 * 1024 * 1024)
@@ -23,8 +24,9 @@ struct scar_buf;
 int scar_package_write(const struct scar_fdl *fdl, const struct scar_fdl_function *function,
 		       const struct scar_arguments *arguments, bool with_runtime,
 		       const char *architecture, struct scar_buf *zip, struct scar_err *err);
-/** A path of the definition, which begins at its file; owned by the caller, NULL if out of memory. */
-char *scar_package_path(const struct scar_fdl *fdl, const char *path);
+/** A path of the definition, which begins at its file; owned by the caller. */
+int scar_package_path(const struct scar_fdl *fdl, const char *path, char **ret_path,
+		      struct scar_err *err);
 /** The file's name. */
 const char *scar_package_name(const char *path);
 

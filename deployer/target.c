@@ -126,8 +126,9 @@ static int take_image(const struct scar_session *session, struct scar_target *ta
 		return 0;
 	if (!file)
 		return check_image(session, target, target->image, err);
-	path = scar_package_path(target->fdl, file);
-	if (!path || asprintf(&text, "docker-archive:%s", path) < 0) {
+	if (scar_package_path(target->fdl, file, &path, err) < 0)
+		return -1;
+	if (asprintf(&text, "docker-archive:%s", path) < 0) {
 		text = NULL;
 		return no_memory(err);
 	}
