@@ -9,12 +9,16 @@ $(B)/pull-run: $(call objects,rel,tests/pull/pull_run.c) $(PULL_ARCHIVES) $(TP)/
 $(B)/pull-limit: $(call objects,rel,tests/pull/limit.c) $(TP)/.all.stamp
 	$(call say,LINK,$@)
 	$(Q)$(CC.rel) $(LDFLAGS.rel) $(TP_LIBS:%=-L$(TP)/%/lib) -o $@ $< $(LIBS.rel)
+$(B)/pull-shape: $(call objects,rel,tests/pull/shape.c)
+	$(call say,LINK,$@)
+	$(Q)$(CC.rel) $(LDFLAGS.rel) -o $@ $<
 
 .PHONY: bench-pull pull-test test-pull test-faults
-# ROUNDS=7 and WHERE="tmpfs ext4 shaped" select.
-bench-pull: $(B)/pull-run $(B)/pull-limit all
+# ROUNDS=7 and WHERE="tmpfs ext4 shaped starts" select; FIRST=1 runs all at a real-time priority, so that other programs do not count;
+# DOCS=1 puts the picture into docs/.
+bench-pull: $(B)/pull-run $(B)/pull-limit $(B)/pull-shape all
 	@layer-build/setup.sh build run bench-pull
-	@$(PYTHON) tests/pull/bench.py $(if $(ROUNDS),--rounds $(ROUNDS)) $(WHERE)
+	@$(PYTHON) tests/pull/bench.py $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(FIRST),--first) $(if $(DOCS),--docs) $(WHERE)
 # Pulls that go wrong: all of them, and the few that `make test` runs. SEED=n repeats a run.
 test-faults: $(B)/pull-run
 	@$(PYTHON) tests/pull/faults.py $(if $(SEED),--seed $(SEED))
