@@ -36,8 +36,6 @@ from tests.support.places import ROOT, Missing, scratch, tool
 from tests.support.registry import Registry, free_port
 
 PULL_RUN, PULL_LIMIT, PULL_SHAPE = (ROOT / "build" / name for name in ("pull-run", "pull-limit", "pull-shape"))
-# Words before every command that is measured, and before what serves it.
-FIRST: list[str] = []
 PACKAGES = "python3-numpy,imagemagick,perl,git"
 RATE_MB, DELAY_MS = 50, 20
 LAYERS = (re.compile(r"\./usr/(share|include|lib/python3)"), re.compile(r"\./usr/lib/"), re.compile(r""))
@@ -100,9 +98,6 @@ class Serving(Registry):
         self.reach = self.host
         return self
 
-    def prefix(self) -> list[str]:
-        return FIRST
-
     def busy_s(self) -> float:
         """Of the registry, after the program name in parentheses: fields 14 and 15 of proc_pid_stat(5)."""
         fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
@@ -115,7 +110,7 @@ class Relayed(Serving):
     def __enter__(self) -> "Relayed":
         super().__enter__()
         port = free_port()
-        words = [*FIRST, str(PULL_SHAPE), str(port), self.host.rpartition(":")[2], str(RATE_MB), str(DELAY_MS)]
+        words = [str(PULL_SHAPE), str(port), self.host.rpartition(":")[2], str(RATE_MB), str(DELAY_MS)]
         self._relay = subprocess.Popen(words)
         self.reach = f"127.0.0.1:{port}"
         return self
@@ -152,7 +147,7 @@ class Shaped(Serving):
         return super().__enter__()
 
     def prefix(self) -> list[str]:
-        return [*FIRST, tool("ip", "iproute2"), "netns", "exec", self.namespace]
+        return [tool("ip", "iproute2"), "netns", "exec", self.namespace]
 
     def __exit__(self, *error: object) -> None:
         super().__exit__(*error)
@@ -178,7 +173,7 @@ def measured(command: str) -> tuple[float, int]:
     start = time.monotonic()
     # GNU time(1) in between: what the kernel counts for a process includes the one that it was forked from, and we are large.
     done = subprocess.run(
-        [*FIRST, "/usr/bin/time", "-q", "-f", "peak %M", "/bin/bash", "-c", f"set -o pipefail; {command}"], capture_output=True, text=True, check=False
+        ["/usr/bin/time", "-q", "-f", "peak %M", "/bin/bash", "-c", f"set -o pipefail; {command}"], capture_output=True, text=True, check=False
     )
     seconds = time.monotonic() - start
     if done.returncode:
@@ -239,7 +234,7 @@ class Bench:
     def limit(self, kind: str, folder: Path) -> tuple[float, int]:
         layout = self.layouts[kind]
         words = [word for digest in self.layers(kind) for word in (kind, str(layout / "blobs" / digest.replace(":", "/")))]
-        done = subprocess.run([*FIRST, str(PULL_LIMIT), str(folder), *words], check=True, capture_output=True, text=True)
+        done = subprocess.run([str(PULL_LIMIT), str(folder), *words], check=True, capture_output=True, text=True)
         decode_wall, decode_cpu, write_wall, write_cpu = map(float, done.stdout.split())
         serving = self.serving_s(kind)
         parts = [decode_wall, write_wall, (decode_cpu + write_cpu + serving) / 2]
@@ -318,7 +313,7 @@ def starts() -> list[dict]:
             bundle.write_text((system.read_text() if system.exists() else "") + (registry.certificate.read_text() if tls else ""))
             times = []
             for number in range(25):
-                command = [*FIRST, str(PULL_RUN), "-c", str(bundle), f"{folder}/store{number}", reference]
+                command = [str(PULL_RUN), "-c", str(bundle), f"{folder}/store{number}", reference]
                 done = subprocess.run(command, check=True, capture_output=True, text=True)
                 times.append(int(done.stdout.split()[1]) / 1e6)
             rows.append({"work": "manifest and config of busybox", "tool": name, "times": times})
@@ -391,7 +386,9 @@ def main() -> None:
     parser.add_argument("--docs", action="store_true", help="put the picture into docs/")
     parser.add_argument("where", nargs="*", default=["tmpfs", "ext4", "shaped", "starts"], metavar="tmpfs|ext4|shaped|starts")
     options = parser.parse_args()
-    FIRST.extend(["chrt", "--rr", "1"] if options.first else [])
+    if options.first:
+        # Inherited by all that is started.
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
     gzip, zstd = images.image("pull_bench"), images.image("pull_bench_zstd")
     size = sum(layer["size"] for layer in oci_layout.read_json(gzip, oci_layout.top(gzip)["digest"])["layers"])
     print(f"image: Debian {images.DEBIAN_RELEASE} with {PACKAGES}; {size / 1e6:.0f} MB gzip; load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")

@@ -22,5 +22,14 @@ bench-pull: $(B)/pull-run $(B)/pull-limit $(B)/pull-shape all
 # Pulls that go wrong: all of them, and the few that `make test` runs. SEED=n repeats a run.
 test-faults: $(B)/pull-run
 	@$(PYTHON) tests/pull/faults.py $(if $(SEED),--seed $(SEED))
-pull-test test-pull: $(B)/pull-run
+pull-test: $(B)/pull-run
 	@$(PYTHON) tests/pull/faults.py --kills 20 --drops 20 --disks 6 $(if $(SEED),--seed $(SEED))
+# Everything about the pull, about ten minutes: its modules, the inputs of its fuzz targets, whole invocations, the images compared with umoci's
+# trees, all faults.
+PULL_E2E := $(patsubst %,tests/e2e/test_%.py,registry registries unpack faults clean_rootfs)
+test-pull: $(B)/pull-run all
+	@$(MAKE) --no-print-directory unit T=registry
+	@$(MAKE) --no-print-directory unit T=extractor
+	@$(MAKE) --no-print-directory fuzz-replay
+	@$(PYTHON) -m pytest -p no:cacheprovider -q -ra --tb=short $(PULL_E2E)
+	@$(foreach program,$(wildcard tests/pull/compare.py),$(PYTHON) $(program) &&) $(MAKE) --no-print-directory test-faults
