@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "extractor/clone.h"
 #include "extractor/store_internal.h"
 #include "extractor/unpack.h"
 #include "registry/manifest.h"
@@ -273,13 +274,15 @@ static int begin(struct pull *pull, struct scar_err *err)
 	return scar_store_lock_wait(pull->store, fd, SCAR_STORE_EXCLUSIVE, err);
 }
 
-static int unpack_once(struct pull *pull, struct scar_err *err)
+/* What an image shares with one that is there is copied from it, if `base` is not NULL. */
+static int unpack_once(struct pull *pull, struct scar_unpack_base *base, struct scar_err *err)
 {
 	const struct scar_unpack_options options = {
 		.fetch = pull->fetch,
 		.fetch_ctx = pull->fetch_ctx,
 		.cancel = pull->store->options.cancel,
 		.in_flight = pull->store->options.layers_in_flight,
+		.base = base,
 	};
 	struct scar_unpack_result result;
 	struct scar_store_meta meta;
@@ -293,27 +296,81 @@ static int unpack_once(struct pull *pull, struct scar_err *err)
 	return scar_store_meta_write(pull->fd, &meta, err);
 }
 
-static int empty_tmp(struct pull *pull, struct scar_err *err)
+/* After a failure, for another try. */
+static int start_over(struct pull *pull, struct scar_err *err)
 {
-	if (scar_fs_remove_tree(pull->fd, SCAR_STORE_FS, err) < 0 ||
-	    scar_fs_remove_tree(pull->fd, SCAR_STORE_OWNERS, err) < 0)
-		return -1;
-	if (scar_fs_remove_tree(pull->fd, SCAR_BASELINE_FILE, err) < 0 ||
-	    scar_fs_remove_tree(pull->fd, SCAR_BASELINE_KEEP, err) < 0)
-		return -1;
-	return scar_fs_remove_tree(pull->fd, SCAR_STORE_META, err);
+	static const char *const names[] = {SCAR_STORE_FS,      SCAR_STORE_OWNERS,
+					    SCAR_BASELINE_FILE, SCAR_BASELINE_KEEP,
+					    SCAR_CLONE_LINKS,   SCAR_STORE_META};
+	volatile int *cancel = pull->store->options.cancel;
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		if (scar_fs_remove_tree(pull->fd, names[i], err) < 0)
+			return -1;
+	}
+	if (cancel)
+		__atomic_store_n(cancel, 0, __ATOMIC_RELAXED);
+	return 0;
+}
+
+static uint64_t size_above(const struct scar_image *image, size_t layers)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = layers; i < image->layer_count; i++) {
+		if (__builtin_add_overflow(bytes, image->layers[i].size_bytes, &bytes))
+			return UINT64_MAX;
+	}
+	return bytes;
+}
+
+/* True if there is room for a copy of the base and for what comes on it. */
+static int has_room(const struct pull *pull, const struct scar_store_base *base,
+		    struct scar_err *err)
+{
+	uint64_t bytes = scar_store_usual_size(size_above(pull->image, base->layers));
+
+	if (__builtin_add_overflow(bytes, base->bytes, &bytes))
+		return 0;
+	return scar_store_free_space(pull->store, bytes, err);
+}
+
+/*
+ * With the lowest layers from an image that is there. @return 1, 0 if there is none, or no room for both, and
+ * nothing was left behind; -1
+ */
+static int unpack_on_base(struct pull *pull, struct scar_err *err)
+{
+	struct scar_store_base found = {.fd = -1};
+	struct scar_unpack_base base;
+	int got;
+
+	if (pull->image->layer_count != pull->image->config.diff_id_count)
+		return 0; /* unpacking tells of it */
+	got = scar_store_claim_base(pull->store, pull->image, &found, err);
+	if (got == 1)
+		got = has_room(pull, &found, err);
+	base = (struct scar_unpack_base){.fd = found.fd, .layers = found.layers};
+	if (got == 1 && unpack_once(pull, &base, err) < 0) {
+		/* Without a base there is one image more to evict. */
+		got = err->kind == SCAR_ERR_NOSPACE || base.damaged ? start_over(pull, err) : -1;
+	}
+	scar_cleanup_fd(&base.fd);
+	return got;
 }
 
 /* Unpacks; when space runs out, evicts what it can and starts over. */
 static int unpack(struct pull *pull, struct scar_err *err)
 {
-	volatile int *cancel = pull->store->options.cancel;
+	int got = unpack_on_base(pull, err);
 	struct scar_err other;
 	int evicted;
 
+	if (got != 0)
+		return got < 0 ? -1 : 0;
 	if (scar_store_make_room(pull->store, pull->image->layers_size_bytes, err) < 0)
 		return -1;
-	while (unpack_once(pull, err) < 0) {
+	while (unpack_once(pull, NULL, err) < 0) {
 		if (err->kind != SCAR_ERR_NOSPACE)
 			return -1;
 		evicted = scar_store_evict(pull->store, &other);
@@ -321,10 +378,8 @@ static int unpack(struct pull *pull, struct scar_err *err)
 			scar_store_explain_space(pull->store, pull->image->layers_size_bytes, err);
 			return -1;
 		}
-		if (empty_tmp(pull, err) < 0)
+		if (start_over(pull, err) < 0)
 			return -1;
-		if (cancel)
-			__atomic_store_n(cancel, 0, __ATOMIC_RELAXED);
 	}
 	return 0;
 }

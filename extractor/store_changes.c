@@ -39,6 +39,22 @@ static int put_back(int entry_fd, struct scar_err *err)
 	return 0;
 }
 
+int scar_store_clean(const struct scar_store *store, int entry_fd, struct scar_err *err)
+{
+	uint32_t state = 0;
+	scar_fd_auto int fd = -1;
+
+	if (!store->options.keep_changes)
+		return put_back(entry_fd, err);
+	fd = openat(entry_fd, SCAR_BASELINE_FILE, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || pread(fd, &state, sizeof state,
+			    offsetof(struct scar_baseline_header, state)) != sizeof state)
+		return scar_err_errno(err, errno, "cannot read the list of files");
+	if (state != 0)
+		return scar_err_set(err, SCAR_ERR_INTEGRITY, "its changes are kept");
+	return 0;
+}
+
 int scar_store_note_untracked(int entry_fd, struct scar_err *err)
 {
 	scar_fd_auto int fd = openat(entry_fd, SCAR_BASELINE_FILE,

@@ -64,7 +64,29 @@ int scar_store_note_untracked(int entry_fd, struct scar_err *err);
 /** Puts back what was changed, unless others still use the entry: then the last of them does. */
 void scar_store_leave(int entry_fd);
 
+/**
+ * With the finished entry to ourselves: puts back what earlier users changed. -1 if it is not clean then, or is to stay
+ * as they left it.
+ */
+int scar_store_clean(const struct scar_store *store, int entry_fd, struct scar_err *err);
+
+/* ---- store_base.c ---- */
+
+/** A finished image of which another one has all layers, locked exclusively. */
+struct scar_store_base {
+	int fd;
+	size_t layers;
+	uint64_t bytes; /**< that it takes, about */
+};
+
+/** Looks for the one of most layers that nobody uses. @return 1, 0 if there is none, -1 */
+int scar_store_claim_base(const struct scar_store *store, const struct scar_image *image,
+			  struct scar_store_base *ret_base, struct scar_err *err);
+
 /* ---- store_space.c ---- */
+
+/** Opens and locks a directory that nobody holds. @return 1 and the descriptor, 0 if somebody does or it is gone, -1 */
+int scar_store_claim(int dirfd, const char *name, int *ret_fd, struct scar_err *err);
 
 /** Removes from tmp/ what no live process holds. */
 int scar_store_sweep(const struct scar_store *store, struct scar_err *err);
@@ -77,6 +99,10 @@ int scar_store_discard(const struct scar_store *store, const char *name, struct 
  */
 int scar_store_make_room(const struct scar_store *store, uint64_t layers_size_bytes,
 			 struct scar_err *err);
+/** What an image of these compressed layers usually takes. */
+uint64_t scar_store_usual_size(uint64_t layers_size_bytes);
+/** Evicts until that much is free. @return 1, 0 if that cannot be had, -1 */
+int scar_store_free_space(const struct scar_store *store, uint64_t bytes, struct scar_err *err);
 /** Puts before a SCAR_ERR_NOSPACE that came while unpacking what the user can do. */
 void scar_store_explain_space(const struct scar_store *store, uint64_t layers_size_bytes,
 			      struct scar_err *err);

@@ -36,8 +36,7 @@ static bool is_hidden(const struct dirent *entry)
 	return entry->d_name[0] == '.';
 }
 
-/* Opens and locks a directory that nobody holds. @return 1 and the descriptor, 0 if somebody does or it is gone, -1 */
-static int claim(int dirfd, const char *name, int *ret_fd, struct scar_err *err)
+int scar_store_claim(int dirfd, const char *name, int *ret_fd, struct scar_err *err)
 {
 	scar_fd_auto int fd = openat(dirfd, name, OPEN_DIR);
 	int got;
@@ -58,7 +57,7 @@ static int claim(int dirfd, const char *name, int *ret_fd, struct scar_err *err)
 static int sweep_one(const struct scar_store *store, const char *name, struct scar_err *err)
 {
 	scar_fd_auto int fd = -1;
-	int got = claim(store->tmp_fd, name, &fd, err);
+	int got = scar_store_claim(store->tmp_fd, name, &fd, err);
 
 	if (got <= 0)
 		return got;
@@ -112,7 +111,7 @@ static int claim_oldest(const struct scar_store *store, char name[SCAR_STORE_NAM
 
 		if (is_hidden(entry) || strlen(entry->d_name) >= SCAR_STORE_NAME_MAX)
 			continue;
-		got = claim(store->rootfs_fd, entry->d_name, &fd, err);
+		got = scar_store_claim(store->rootfs_fd, entry->d_name, &fd, err);
 		if (got < 0)
 			return -1;
 		if (got == 0 || fstat(fd, &st) < 0 ||
@@ -185,7 +184,7 @@ int scar_store_discard(const struct scar_store *store, const char *name, struct 
 	lock = scar_store_open_lock(store, err);
 	if (lock < 0)
 		return -1;
-	got = claim(store->rootfs_fd, name, &entry, err);
+	got = scar_store_claim(store->rootfs_fd, name, &entry, err);
 	return got <= 0 ? got : remove_claimed(store, name, &lock, err);
 }
 
@@ -198,6 +197,13 @@ static void format_mb(uint64_t bytes, char text[32])
 	snprintf(text, 32, "%" PRIu64 ".%" PRIu64 " MB", tenths / 10, tenths % 10);
 }
 
+uint64_t scar_store_usual_size(uint64_t layers_size_bytes)
+{
+	uint64_t bytes;
+
+	return __builtin_mul_overflow(layers_size_bytes, USUAL_RATIO, &bytes) ? UINT64_MAX : bytes;
+}
+
 /* What is missing, and what to do about it. */
 static const char *advise(const struct scar_store *store, uint64_t layers_size_bytes,
 			  char text[SCAR_ERR_MSG_MAX / 2])
@@ -207,8 +213,7 @@ static const char *advise(const struct scar_store *store, uint64_t layers_size_b
 	char layers[32], need[32], have[32], total[32], missing[32];
 
 	scar_fs_space(store->dir_fd, &free_bytes, &total_bytes, &ignored);
-	if (__builtin_mul_overflow(layers_size_bytes, USUAL_RATIO, &need_bytes))
-		need_bytes = UINT64_MAX;
+	need_bytes = scar_store_usual_size(layers_size_bytes);
 	/* One that compresses better than usual: more than what there is, that much is certain. */
 	if (need_bytes <= free_bytes)
 		need_bytes = free_bytes * 2;
@@ -233,23 +238,31 @@ void scar_store_explain_space(const struct scar_store *store, uint64_t layers_si
 	scar_err_wrap(err, "%s", advise(store, layers_size_bytes, text));
 }
 
-int scar_store_make_room(const struct scar_store *store, uint64_t layers_size_bytes,
-			 struct scar_err *err)
+int scar_store_free_space(const struct scar_store *store, uint64_t bytes, struct scar_err *err)
 {
-	uint64_t free_bytes, total_bytes, wish;
-	char text[SCAR_ERR_MSG_MAX / 2];
+	uint64_t free_bytes, total_bytes;
 	int evicted;
 
-	if (__builtin_mul_overflow(layers_size_bytes, USUAL_RATIO, &wish))
-		wish = UINT64_MAX;
 	do {
 		if (scar_fs_space(store->dir_fd, &free_bytes, &total_bytes, err) < 0)
 			return -1;
-		if (free_bytes >= wish)
-			return 0;
+		if (free_bytes >= bytes)
+			return 1;
 		evicted = scar_store_evict(store, err);
 	} while (evicted == 1);
-	if (evicted < 0)
+	return evicted;
+}
+
+int scar_store_make_room(const struct scar_store *store, uint64_t layers_size_bytes,
+			 struct scar_err *err)
+{
+	uint64_t free_bytes, total_bytes;
+	char text[SCAR_ERR_MSG_MAX / 2];
+	int got = scar_store_free_space(store, scar_store_usual_size(layers_size_bytes), err);
+
+	if (got != 0)
+		return got < 0 ? -1 : 0;
+	if (scar_fs_space(store->dir_fd, &free_bytes, &total_bytes, err) < 0)
 		return -1;
 	if (free_bytes >= layers_size_bytes)
 		return 0;

@@ -7,7 +7,9 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "extractor/clone.h"
 #include "extractor/rootfs.h"
 #include "registry/manifest.h"
 #include "runtime/base/cleanup.h"
@@ -131,16 +133,41 @@ static int apply_next(struct unpack *unpack, struct scar_rootfs *rootfs, struct 
 	return 0;
 }
 
-static int apply_all(struct unpack *unpack, struct scar_rootfs *rootfs, struct scar_err *err)
+static int start_ahead(struct unpack *unpack, struct scar_err *err)
 {
-	size_t count = unpack->image->layer_count;
+	while (unpack->started < unpack->image->layer_count &&
+	       unpack->started - unpack->applied < unpack->options->in_flight) {
+		if (start_next(unpack, err) < 0)
+			return -1;
+	}
+	return 0;
+}
 
-	while (unpack->applied < count) {
-		while (unpack->started < count &&
-		       unpack->started - unpack->applied < unpack->options->in_flight) {
-			if (start_next(unpack, err) < 0)
-				return -1;
-		}
+/* The layers above it are on their way meanwhile. */
+static int copy_base(struct unpack *unpack, struct scar_rootfs *rootfs, int dirfd,
+		     struct scar_err *err)
+{
+	struct scar_unpack_base *base = unpack->options->base;
+
+	unpack->started = unpack->applied = base->layers;
+	if (start_ahead(unpack, err) < 0)
+		return -1;
+	if (scar_clone_rootfs(rootfs, base->fd, dirfd, unpack->options->cancel, err) < 0) {
+		base->damaged = err->kind == SCAR_ERR_INTEGRITY;
+		return scar_err_wrap(err, "copying the layers that are at hand");
+	}
+	close(scar_steal_fd(&base->fd));
+	return 0;
+}
+
+static int apply_all(struct unpack *unpack, struct scar_rootfs *rootfs, int dirfd,
+		     struct scar_err *err)
+{
+	if (unpack->options->base && copy_base(unpack, rootfs, dirfd, err) < 0)
+		return -1;
+	while (unpack->applied < unpack->image->layer_count) {
+		if (start_ahead(unpack, err) < 0)
+			return -1;
 		if (has_failed(unpack) || apply_next(unpack, rootfs, err) < 0)
 			return -1;
 	}
@@ -190,7 +217,7 @@ int scar_unpack_image(const struct scar_image *image, const struct scar_unpack_o
 	if (!rootfs)
 		return -1;
 	pthread_mutex_init(&unpack.mutex, NULL);
-	if (apply_all(&unpack, rootfs, err) < 0 ||
+	if (apply_all(&unpack, rootfs, dirfd, err) < 0 ||
 	    scar_rootfs_finish(rootfs, dirfd, owners_name, err) < 0)
 		fail(&unpack, err);
 	for (i = 0; i < SCAR_UNPACK_IN_FLIGHT_MAX; i++) {
@@ -209,23 +236,32 @@ int scar_unpack_image(const struct scar_image *image, const struct scar_unpack_o
 	return 0;
 }
 
+int scar_unpack_chain_next(const struct scar_digest *below, const struct scar_digest *diff_id,
+			   struct scar_digest *ret_chain_id, struct scar_err *err)
+{
+	char below_text[SCAR_DIGEST_TEXT_MAX], diff_text[SCAR_DIGEST_TEXT_MAX];
+	char both[2 * SCAR_DIGEST_TEXT_MAX];
+	int len;
+
+	if (!below) {
+		*ret_chain_id = *diff_id;
+		return 0;
+	}
+	len = snprintf(both, sizeof both, "%s %s", scar_digest_format(below, below_text),
+		       scar_digest_format(diff_id, diff_text));
+	return scar_digest_of(SCAR_DIGEST_SHA256, both, (size_t)len, ret_chain_id, err);
+}
+
 int scar_unpack_chain_id(const struct scar_digest *diff_ids, size_t count,
 			 struct scar_digest *ret_chain_id, struct scar_err *err)
 {
-	char chain_text[SCAR_DIGEST_TEXT_MAX], diff_text[SCAR_DIGEST_TEXT_MAX];
-	char both[2 * SCAR_DIGEST_TEXT_MAX];
 	struct scar_digest chain_id;
 	size_t i;
 
 	if (count == 0)
 		return scar_digest_of(SCAR_DIGEST_SHA256, "", 0, ret_chain_id, err);
-	chain_id = diff_ids[0];
-	for (i = 1; i < count; i++) {
-		int len = snprintf(both, sizeof both, "%s %s",
-				   scar_digest_format(&chain_id, chain_text),
-				   scar_digest_format(&diff_ids[i], diff_text));
-
-		if (scar_digest_of(SCAR_DIGEST_SHA256, both, (size_t)len, &chain_id, err) < 0)
+	for (i = 0; i < count; i++) {
+		if (scar_unpack_chain_next(i ? &chain_id : NULL, &diff_ids[i], &chain_id, err) < 0)
 			return -1;
 	}
 	*ret_chain_id = chain_id;

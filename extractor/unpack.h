@@ -7,6 +7,7 @@
 #ifndef SCAR_EXTRACTOR_UNPACK_H
 #define SCAR_EXTRACTOR_UNPACK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "extractor/layer.h"
@@ -16,11 +17,19 @@ struct scar_image;
 
 #define SCAR_UNPACK_IN_FLIGHT_MAX 8
 
+/** A finished image (an entry of the store) that consists of the lowest layers of the one to unpack. */
+struct scar_unpack_base {
+	int fd; /**< its directory; closed, and -1, as soon as it is copied */
+	size_t layers;
+	bool damaged; /**< set: it is not as its baseline has it, that is why unpacking failed */
+};
+
 struct scar_unpack_options {
 	scar_layer_fetch fetch;
 	void *fetch_ctx;
-	volatile int *cancel; /**< as in scar_store_options; may be NULL */
-	unsigned in_flight;   /**< 1 to SCAR_UNPACK_IN_FLIGHT_MAX */
+	volatile int *cancel;          /**< as in scar_store_options; may be NULL */
+	unsigned in_flight;            /**< 1 to SCAR_UNPACK_IN_FLIGHT_MAX */
+	struct scar_unpack_base *base; /**< copied, not fetched; NULL: none */
 };
 
 struct scar_unpack_result {
@@ -41,5 +50,8 @@ int scar_unpack_image(const struct scar_image *image, const struct scar_unpack_o
  */
 int scar_unpack_chain_id(const struct scar_digest *diff_ids, size_t count,
 			 struct scar_digest *ret_chain_id, struct scar_err *err);
+/** That of a layer on top of those with chain ID `below` (NULL: of the lowest). It may be *ret_chain_id itself. */
+int scar_unpack_chain_next(const struct scar_digest *below, const struct scar_digest *diff_id,
+			   struct scar_digest *ret_chain_id, struct scar_err *err);
 
 #endif
