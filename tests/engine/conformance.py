@@ -15,6 +15,7 @@ import difflib
 import fcntl
 import fnmatch
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -57,12 +58,13 @@ def build(work: Path) -> dict[str, Path]:
     flags = ["-std=gnu17", "-O1", "-w"]
     headers = ROOT / "build/third-party/kernel-headers/include"
     programs = {
-        "glibc": ["gcc", *flags, "-o", str(work / "conform-glibc"), *sources, "-lpthread"],
+        "glibc": ["gcc", *flags, "-o", str(work / "conform-glibc"), *sources, "-lpthread", "-lrt"],
         "musl": ["musl-gcc", "-static", "-isystem", str(headers), *flags, "-o", str(work / "conform-musl"), *sources],
     }
     for command in programs.values():
         subprocess.run(command, check=True)
     built = {name: work / f"conform-{name}" for name in programs}
+    build_kinds(work)
     go = shutil.which("go", path=f"{os.environ.get('PATH', '')}:/usr/local/go/bin:/usr/lib/go/bin")
     if go:
         cache = Path(os.environ.get("SCAR_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "scar"))
@@ -70,6 +72,23 @@ def build(work: Path) -> dict[str, Path]:
         built["go"] = work / "conform-go"
         subprocess.run([go, "build", "-o", str(built["go"]), "."], cwd=CASES / "go", env=env, check=True)
     return built
+
+
+# How programs are made, besides the ways of the cases themselves.
+KINDS = {
+    "kind-pie": ("gcc", "-pie", "-fPIE"),
+    "kind-no-pie": ("gcc", "-no-pie", "-fno-pie"),
+    "kind-static": ("gcc", "-static"),
+    "kind-static-pie": ("gcc", "-static-pie", "-fPIE"),
+    "kind-dlopen": ("gcc", "-DWITH_LIBRARY"),
+}
+
+
+def build_kinds(work: Path) -> None:
+    """One small program in every way, and a library for it."""
+    for name, command in KINDS.items():
+        subprocess.run([*command, "-O1", "-w", "-o", str(work / name), str(CASES / "kinds/kind.c")], check=True)
+    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", str(work / "libkind.so"), str(CASES / "kinds/library.c")], check=True)
 
 
 def make_rootfs(path: Path, programs: dict[str, Path]) -> None:
@@ -83,6 +102,9 @@ def make_rootfs(path: Path, programs: dict[str, Path]) -> None:
         shutil.copy2(library, path / library[1:])
     for program in programs.values():
         shutil.copy2(program, path / "bin" / program.name)
+    for kind in KINDS:
+        shutil.copy2(path.parent / kind, path / "bin" / kind)
+    shutil.copy2(path.parent / "libkind.so", path / "lib/libkind.so")
     path.chmod(0o755)
 
 
@@ -140,7 +162,7 @@ def run(command: list[str], env: dict[str, str]) -> str:
     """Standard output and error of a run, whatever its exit status."""
     try:
         done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env, timeout=SECONDS, check=False
+            command, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env, timeout=SECONDS, check=False
         )
     except subprocess.TimeoutExpired as late:
         return (late.output or b"").decode(errors="replace") + f"\nno end after {SECONDS} s"
@@ -204,6 +226,33 @@ def compare(setting: str, libc: str, native: dict[str, list[str]], engine: dict[
     return counts
 
 
+POINTS = [str(number) for number in range(1, 17)]
+
+
+def check_map(cases: set[str], total: dict[str, int]) -> None:
+    """README.md says which test stands for which point of the design: each point has one, and each named test exists."""
+    engine = ROOT / "tests/unit/invoke/engine"
+    units = {f"{path.parent.name}/{path.stem}" for path in engine.rglob("test_*.c")}
+    functions = {name for path in engine.rglob("test_*.c") for name in re.findall(r"^static void (\w+)\(void \*\*", path.read_text(), re.M)}
+    rows = [line.strip("| ").split(" | ") for line in (CASES.parent / "README.md").read_text().splitlines() if line.startswith("| ")]
+    start = next(i for i, row in enumerate(rows) if row[0] == "point") + 1
+    told = {row[0].split()[0]: row[1] for row in rows[start:]}
+    wrong = [f"no test stands for point {point}" for point in POINTS if point not in told]
+    for row in rows[start:]:
+        names = re.findall(r"`([^`]+)`", row[1])
+        known = [
+            name
+            for name in names
+            if fnmatch.filter(cases, name) or name in units or name in functions or name.split("+")[0] == "rewrite" or name in ("trap", "make aarch64-test")
+        ]
+        wrong += [f"{row[0]}: there is no test {name}" for name in names if name not in known]
+        wrong += [] if known else [f"{row[0]}: no test"]
+    for text in wrong:
+        print(f"FAIL README.md: {text}")
+    total["failed"] += len(wrong)
+    total["passed"] += not wrong
+
+
 def main() -> int:
     """See the module's text."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -215,6 +264,7 @@ def main() -> int:
     options = parser.parse_args()
     gaps = read_gaps()
     still_open: dict[str, bool] = {}
+    seen: set[str] = set()
     total = {"passed": 0, "failed": 0, "gaps": 0}
     if os.geteuid() != 0:
         print("SKIP conformance: the native run needs root")
@@ -242,6 +292,7 @@ def main() -> int:
                     continue
                 words = ["@random", *map(str, options.seeds)] if options.seeds else []
                 native = split("".join(run_native(native_root, program, [c]) for c in options.case) or run_native(native_root, program, words))
+                seen |= native.keys()
                 for setting in options.settings:
                     root, state = work / f"engine-{setting}-{libc}", work / f"state-{setting}-{libc}"
                     make_rootfs(root, programs)
@@ -259,6 +310,8 @@ def main() -> int:
                 fcntl.flock(alone, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 CANARY.unlink(missing_ok=True)
             alone.close()
+    if len(seen) > 100 and not skipped:
+        check_map(seen, total)
     unsteady = unsteady_gaps()
     for gap in (gap for gap, is_open in still_open.items() if not is_open and gap not in unsteady):
         total["failed"] += 1

@@ -340,6 +340,31 @@ static const char *process_entry(const char *path)
 	return at + 1;
 }
 
+/* Files without a name have texts that look like one. */
+static bool is_nameless(const char *text)
+{
+	return strncmp(text, "/memfd:", 7) == 0 || strncmp(text, "/[", 2) == 0;
+}
+
+/*
+ * The end of a path: a link that leads to no place of the guest. The guest's own open files are its own, wherever
+ * they came from; but where other processes of the host stand, and what they have open, is not for it.
+ */
+static int leave_to_kernel(const struct walk *w, const char *process, bool is_place)
+{
+	const struct scar_where *where = w->where;
+	unsigned long pid = 0;
+
+	if (w->link[0] != '/' || is_nameless(w->link))
+		return 0;
+	for (const char *at = process + 1; *at >= '0' && *at <= '9'; at++)
+		pid = pid * 10 + (unsigned long)(*at - '0');
+	if (is_place || pid != (unsigned long)scar_sys(__NR_getpid) ||
+	    leads_to_directory(where->dir_fd, where->path))
+		return -EACCES;
+	return 0;
+}
+
 /*
  * A link of a procfs whose text is a host path, or no path at all. Returns the length of the
  * text in guest terms, 0 to leave the link to the kernel, or -errno.
@@ -347,6 +372,7 @@ static const char *process_entry(const char *path)
 static int magic_text(struct walk *w, const char *process, const char *entry, size_t len)
 {
 	bool is_exe = strcmp(entry, "exe") == 0, is_root = strcmp(entry, "root") == 0;
+	bool is_place = is_exe || is_root || strcmp(entry, "cwd") == 0;
 	int n;
 
 	w->link[len] = '\0';
@@ -365,11 +391,13 @@ static int magic_text(struct walk *w, const char *process, const char *entry, si
 	if (*w->next && strncmp(entry, "fd/", 3) == 0 &&
 	    !leads_to_directory(w->where->dir_fd, w->where->path))
 		return -ENOTDIR;
-	/* Reopening a descriptor must give that file, whatever now has its name. */
-	if (!*w->next && !is_exe && !is_root && strcmp(entry, "cwd") != 0)
-		return 0;
 	n = scar_path_to_guest(w->ctx->guest, w->link, sizeof(w->link));
-	return n == -ENOENT ? (*w->next ? -EACCES : 0) : n;
+	if (n == -ENOENT && !*w->next)
+		return leave_to_kernel(w, process, is_place);
+	/* Reopening a descriptor must give that file, whatever now has its name. */
+	if (!*w->next && !is_place)
+		return 0;
+	return n == -ENOENT ? -EACCES : n;
 }
 
 static bool is_magic_entry(const char *entry)

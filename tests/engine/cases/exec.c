@@ -66,6 +66,8 @@ int conform_helper(int argc, char **argv)
 	if (strcmp(argv[1], "@random") == 0 || strcmp(argv[1], "@seed") == 0 ||
 	    strcmp(argv[1], "@moved") == 0)
 		return conform_random_seeds(argc, argv);
+	if (strcmp(argv[1], "@wait") == 0)
+		return write(argc > 2 ? atoi(argv[2]) : -1, "x", 1) != 1 || pause();
 	if (strcmp(argv[1], "@nothing") == 0)
 		return 0;
 	see("unknown helper %s", argv[1]);

@@ -292,7 +292,11 @@ long scar_call_stat(struct scar_regs *r)
 	long ret;
 
 	switch (r->nr) {
-	case __NR_fstat: ret = scar_sys(__NR_fstat, r->arg[0], buf); break;
+	case __NR_fstat:
+		if ((int)r->arg[0] == scar_loader.guest.root_fd)
+			return -EBADF;
+		ret = scar_sys(__NR_fstat, r->arg[0], buf);
+		break;
 	case __NR_stat: ret = stat_at(AT_FDCWD, (const char *)r->arg[0], buf, 0); break;
 	case __NR_lstat:
 		ret = stat_at(AT_FDCWD, (const char *)r->arg[0], buf, AT_SYMLINK_NOFOLLOW_);

@@ -346,8 +346,12 @@ long scar_call_paths(struct scar_regs *regs)
 
 static long change_directory(const struct scar_regs *r)
 {
-	long ret = scar_sys(__NR_fchdir, r->arg[0]);
+	long ret;
 
+	/* The engine's own descriptor is none of the guest's. */
+	if ((int)r->arg[0] == scar_loader.guest.root_fd)
+		return -EBADF;
+	ret = scar_sys(__NR_fchdir, r->arg[0]);
 	scar_known_moved();
 	return ret;
 }
