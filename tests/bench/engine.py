@@ -311,7 +311,7 @@ def main() -> int:
         return 1
     # One processor for all: moving between two is the greatest noise there is.
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    with tempfile.TemporaryDirectory(prefix="scar-bench-", dir=scratch()) as folder:
+    with tempfile.TemporaryDirectory(prefix="scar-engine-bench-", dir=scratch()) as folder:
         Path(folder).chmod(0o755)
         able = list(engines(options.engine or list(ENGINES), Path(folder)))
         print(f"{'ratio to a chroot':<24}" + "".join(f"{name:>12}" for name in ENGINES) + "   bar")
