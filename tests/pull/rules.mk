@@ -13,7 +13,7 @@ $(B)/pull-shape: $(call objects,rel,tests/pull/shape.c)
 	$(call say,LINK,$@)
 	$(Q)$(CC.rel) $(LDFLAGS.rel) -o $@ $<
 
-.PHONY: bench-pull pull-test test-pull test-faults
+.PHONY: bench-pull pull-compare pull-test test-pull test-faults
 # ROUNDS=7 and WHERE="tmpfs ext4 shaped starts" select; FIRST=1 runs all at a real-time priority, so that other programs do not count;
 # DOCS=1 puts the picture into docs/.
 bench-pull: $(B)/pull-run $(B)/pull-limit $(B)/pull-shape all
@@ -26,10 +26,14 @@ pull-test: $(B)/pull-run
 	@$(PYTHON) tests/pull/faults.py --kills 20 --drops 20 --disks 6 $(if $(SEED),--seed $(SEED))
 # Everything about the pull, about ten minutes: its modules, the inputs of its fuzz targets, whole invocations, the images compared with umoci's
 # trees, all faults.
-PULL_E2E := $(patsubst %,tests/e2e/test_%.py,registry registries unpack faults clean_rootfs)
+PULL_E2E := $(patsubst %,tests/e2e/test_%.py,registry registries archives unpack faults clean_rootfs)
 test-pull: $(B)/pull-run all
 	@$(MAKE) --no-print-directory unit T=registry
 	@$(MAKE) --no-print-directory unit T=extractor
 	@$(MAKE) --no-print-directory fuzz-replay
 	@$(PYTHON) -m pytest -p no:cacheprovider -q -ra --tb=short $(PULL_E2E)
-	@$(foreach program,$(wildcard tests/pull/compare.py),$(PYTHON) $(program) &&) $(MAKE) --no-print-directory test-faults
+	@$(MAKE) --no-print-directory pull-compare
+	@$(MAKE) --no-print-directory test-faults
+# Twenty images against umoci; the first run makes them, which takes minutes. NAMES="git vim" selects.
+pull-compare: $(B)/pull-run
+	@$(PYTHON) -m tests.pull.compare $(NAMES)

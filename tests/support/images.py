@@ -70,8 +70,12 @@ def _key(name: str) -> str:
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
 
 
+def key_of(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
     with open(path, "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -81,7 +85,7 @@ def image(name: str) -> Path:
     """The OCI layout of a named image, made if it is not in the cache."""
     folder = cache("images")
     final = folder / f"{name}-{_key(name)}"
-    with _locked(folder / f"{name}.lock"):
+    with locked(folder / f"{name}.lock"):
         if not final.is_dir():
             for stale in [*folder.glob(f"{name}-*"), *folder.glob(f".{name}-*")]:
                 shutil.rmtree(stale)

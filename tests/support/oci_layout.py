@@ -122,6 +122,8 @@ def read_json(layout: Path, digest: str) -> dict:
     return json.loads((layout / "blobs" / digest.replace(":", "/")).read_bytes())
 
 
-def top(layout: Path) -> dict:
-    """The descriptor that the layout's first tag points to."""
-    return json.loads((layout / "index.json").read_text())["manifests"][0]
+def top(layout: Path, tag: str = "") -> dict:
+    """The descriptor that a tag of the layout points to; its first, if none is named."""
+    manifests = json.loads((layout / "index.json").read_text())["manifests"]
+    named = [found for found in manifests if found.get("annotations", {}).get("org.opencontainers.image.ref.name") == tag]
+    return (named or manifests)[0]

@@ -55,6 +55,7 @@ class Case:
     user: str
     memory: int
     quick: bool
+    status: int  # how it ends
     instead: dict[str, str]  # a line of the chroot's, and what stands for it in the jail
 
 
@@ -72,7 +73,7 @@ def read_case(path: Path) -> Case:
     for line in re.findall(r"^# (\w+: .*)$", text.split("\n\n", 1)[0], re.MULTILINE):
         key, value = line.split(": ", 1)
         said.setdefault(key, []).append(value)
-    unknown = said.keys() - {"image", "user", "memory", "quick", "instead"}
+    unknown = said.keys() - {"image", "user", "memory", "quick", "status", "instead"}
     if unknown or "image" not in said:
         raise ValueError(f"{path}: the head has {unknown or 'no image'}")
     instead = dict(line.split(" => ", 1) for line in said.get("instead", []))
@@ -83,6 +84,7 @@ def read_case(path: Path) -> Case:
         user=said.get("user", [""])[0],
         memory=int(said.get("memory", ["2048"])[0]),
         quick=said.get("quick", ["no"])[0] == "yes",
+        status=int(said.get("status", ["0"])[0]),
         instead=instead,
     )
 
@@ -147,7 +149,7 @@ def judge(case: Case, jail: str, native: Outcome, jailed: Outcome, verbose: bool
         for line in lines if verbose else lines[:20]:
             print(f"     {line}")
         return False
-    if len(native.used_s) != 2 or len(jailed.used_s) != 2:
+    if len(native.used_s) != 2 or len(jailed.used_s) != 2 or native.lines.count(f"== status {case.status}") != 2:
         print(f"FAIL {label}: {native.lines[-12:]}")
         return False
     first, second = (j / max(n, 0.01) for n, j in zip(native.used_s, jailed.used_s, strict=True))

@@ -12,12 +12,12 @@ for i in $(seq 20); do echo "int part$i(int x);"; done > all.h
     echo 'static void *run(void *sum) { *(int *)sum += 0'
     for i in $(seq 20); do echo "+ part$i(2)"; done
     echo '; return 0; }'
-    echo 'int main(void) { pthread_t t; int sum = 0; pthread_create(&t, 0, run, &sum); pthread_join(t, 0); printf("%d\n", sum); return 0; }'
+    echo 'int main(void) { pthread_t t; int sum = 0; pthread_create(&t, 0, run, &sum); pthread_join(t, 0); printf("%d\\n", sum); return 0; }'
 } > main.c
 printf 'OBJECTS := $(patsubst %%.c,%%.o,$(wildcard *.c))\nprogram: $(OBJECTS)\n\t$(CC) -pthread -o $@ $^\n%%.o: %%.c all.h\n\t$(CC) -O2 -c -o $@ $<\n' > Makefile
 make -j4 | sort
 ./program
-touch all.h && make | wc -l
+sleep 0.1; touch all.h && make | wc -l
 make | sort
 cc -static -O1 -pthread -o static main.c part*.c && ./static
 cc -shared -fPIC -o libparts.so part*.c && cc -pthread -o dynamic main.c -L. -lparts && LD_LIBRARY_PATH=. ./dynamic
