@@ -169,7 +169,7 @@ static int take_image(struct scar_local_config *config, const char *image, struc
 
 	if (scar_ref_parse(image, &ref, err) < 0)
 		return -1;
-	if (ref.transport != SCAR_TRANSPORT_DOCKER)
+	if (ref.transport != SCAR_TRANSPORT_DOCKER && ref.transport != SCAR_TRANSPORT_S3)
 		return take_path_image(config, &ref, err);
 	return set_variable(config, "SCAR_IMAGE", image, err);
 }

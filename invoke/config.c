@@ -23,7 +23,7 @@
 /* clang-format off */
 static const struct scar_setting table[] = {
 	{"SCAR_IMAGE", "IMAGE_ID", SCAR_SETTING_TEXT, AT(image), NULL, NULL, 0, 0,
-	 "Image to run: `[HOST[:PORT]/]NAME[:TAG][@DIGEST]`, `oci:DIR[:NAME]`, `oci-archive:FILE[:NAME]` or `docker-archive:FILE[:NAME]`."},
+	 "Image to run: `[HOST[:PORT]/]NAME[:TAG][@DIGEST]`, `oci:DIR[:NAME]`, `oci-archive:FILE[:NAME]`, `docker-archive:FILE[:NAME]` or `s3://BUCKET/KEY[:NAME]`."},
 	{"SCAR_ALLOW_EVENT_IMAGE", NULL, SCAR_SETTING_SWITCH, AT(allow_event_image), "0", NULL, 0, 0,
 	 "Let the key `image` of an event replace `SCAR_IMAGE`; where `SCAR_IMAGE` is not set an event must name one."},
 	{"SCAR_PLATFORM", NULL, SCAR_SETTING_TEXT, AT(platform), NULL, NULL, 0, 0,

@@ -23,6 +23,7 @@
 
 /* clang-format off */
 static const struct scar_definition_key keys[] = {
+	{"container.image_file", "SCAR_IMAGE", "a `docker save` archive in the function's package; before `container.image`"},
 	{"container.image", "SCAR_IMAGE", ""},
 	{"container.timeout_threshold", "SCAR_TIMEOUT_THRESHOLD", "seconds there, milliseconds here"},
 	{"init_script", "SCAR_SCRIPT", "a path in the function's package"},
@@ -167,6 +168,16 @@ static const char *level_of(const char *text)
 	return strcasecmp(text, "WARNING") == 0 ? "WARN" : text;
 }
 
+static int take_archive(const struct scar_definition *definition, const char *text,
+			char **ret_value, struct scar_err *err)
+{
+	scar_free_auto char *path = NULL;
+
+	if (take_script(definition, text, &path, err) < 0)
+		return -1;
+	return asprintf(ret_value, "docker-archive:%s", path) < 0 ? no_memory(err) : 0;
+}
+
 static int take(const struct scar_definition *definition, const struct scar_definition_key *row,
 		const struct scar_yaml *node, char **ret_value, struct scar_err *err)
 {
@@ -176,6 +187,8 @@ static int take(const struct scar_definition *definition, const struct scar_defi
 		return wrong(definition, node, row->key, "is not a single value", err);
 	if (strcmp(row->key, "container.timeout_threshold") == 0)
 		return take_seconds(definition, node, row->key, ret_value, err);
+	if (strcmp(row->key, "container.image_file") == 0)
+		return take_archive(definition, text, ret_value, err);
 	if (strcmp(row->key, "init_script") == 0)
 		return take_script(definition, text, ret_value, err);
 	if (strcmp(row->key, "log_level") == 0)

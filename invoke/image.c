@@ -125,9 +125,18 @@ void scar_images_close(struct scar_images *images)
 
 /* ---- one get ---- */
 
+static const char *setting(const struct scar_invoke_config *config, const char *name)
+{
+	const char *value = config->environment ? scar_environment_get(config->environment, name)
+						: NULL;
+
+	return value && *value ? value : NULL;
+}
+
 static int open_source(struct getter *getter, struct scar_err *err)
 {
 	const struct scar_invoke_config *config = getter->images->config;
+	const char *region = setting(config, "AWS_REGION");
 	const struct scar_source_options options = {
 		.username = config->registry_username,
 		.password = config->registry_password,
@@ -135,6 +144,8 @@ static int open_source(struct getter *getter, struct scar_err *err)
 		.secret = config->registry_secret,
 		.mirrors = config->registry_mirrors,
 		.aws_endpoint = config->aws_endpoint,
+		.s3_endpoint = setting(config, "AWS_ENDPOINT_URL_S3"),
+		.region = region ? region : setting(config, "AWS_DEFAULT_REGION"),
 		.allow_plain = config->plain_http,
 		.ca_bundle = config->ca_bundle,
 		.platform = config->platform,

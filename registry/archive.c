@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Images in a tar file as `docker save` writes it. Its manifest.json names config and layers of each image. Two layouts:
+ * Images in a tar file, compressed or not, as `docker save` writes it. Its manifest.json names config and layers of each image. Two layouts:
  * "<id>/layer.tar" (uncompressed, no digest given) and "blobs/sha256/<hex>" (named by digest, may be compressed). A manifest
  * as registries have it is made up from that, so that all that follows is the same for all sources.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "registry/source.h"
 #include "registry/tar_index.h"
@@ -24,9 +21,7 @@ struct archived_blob {
 
 struct archive {
 	const struct scar_ref *ref;
-	const volatile int *cancel;
-	int fd;
-	struct scar_tar_index index;
+	struct scar_archive_file file;
 	struct archived_blob *blobs; /* the config, then the layers */
 	size_t blob_count;
 };
@@ -35,39 +30,34 @@ static void archive_close(void *impl)
 {
 	struct archive *archive = impl;
 
-	close(archive->fd);
-	scar_tar_index_clear(&archive->index);
+	scar_archive_file_clear(&archive->file);
 	free(archive->blobs);
 	free(archive);
+}
+
+int scar_source_docker_from(const struct scar_ref *ref, struct scar_archive_file *file,
+			    void **ret_impl, struct scar_err *err)
+{
+	struct archive *archive = calloc(1, sizeof(*archive));
+
+	if (!archive)
+		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
+	archive->ref = ref;
+	archive->file = *file;
+	*file = (struct scar_archive_file){.bytes = NULL};
+	*ret_impl = archive;
+	return 0;
 }
 
 static int archive_open(const struct scar_ref *ref, const struct scar_source_options *options,
 			void **ret_impl, struct scar_err *err)
 {
-	scar_fd_auto int fd = open(ref->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	scar_tar_index_auto struct scar_tar_index index = {.members = NULL};
-	struct archive *archive;
-	struct stat st;
+	scar_archive_file_auto struct scar_archive_file file = {.bytes = NULL};
 
-	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
-		return scar_err_set(err, SCAR_ERR_NOT_FOUND, "there is no file %s", ref->path);
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return scar_err_errno(err, errno, "open %s", ref->path);
-	if (!S_ISREG(st.st_mode))
-		return scar_err_set(err, SCAR_ERR_UNSUPPORTED,
-				    "%s is no regular file, which an archive must be", ref->path);
-	if (scar_tar_index_read(fd, &index, err) < 0)
+	if (scar_bytes_open_file(ref->path, options->cancel, &file.bytes, err) < 0 ||
+	    scar_tar_index_read(file.bytes, &file.index, err) < 0)
 		return -1;
-	archive = calloc(1, sizeof(*archive));
-	if (!archive)
-		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
-	archive->ref = ref;
-	archive->cancel = options->cancel;
-	archive->fd = scar_steal_fd(&fd);
-	archive->index = index;
-	memset(&index, 0, sizeof(index));
-	*ret_impl = archive;
-	return 0;
+	return scar_source_docker_from(ref, &file, ret_impl, err);
 }
 
 /* ---- members ---- */
@@ -75,7 +65,7 @@ static int archive_open(const struct scar_ref *ref, const struct scar_source_opt
 static int find_member(const struct archive *archive, const char *name,
 		       const struct scar_tar_member **ret_member, struct scar_err *err)
 {
-	*ret_member = scar_tar_index_find(&archive->index, name);
+	*ret_member = scar_tar_index_find(&archive->file.index, name);
 	if (*ret_member)
 		return 0;
 	return scar_err_set(err, SCAR_ERR_IMAGE, "the archive has no member '%s'", name);
@@ -84,8 +74,8 @@ static int find_member(const struct archive *archive, const char *name,
 static int copy_member(const struct archive *archive, const struct scar_tar_member *member,
 		       scar_http_sink sink, void *ctx, struct scar_err *err)
 {
-	return scar_source_copy_file(archive->fd, member->name, member->first_byte,
-				     member->size_bytes, archive->cancel, sink, ctx, err);
+	return scar_bytes_copy(archive->file.bytes, member->name, member->first_byte,
+			       member->size_bytes, sink, ctx, err);
 }
 
 static int append_sink(void *ctx, const void *data, size_t len, struct scar_err *err)
@@ -132,8 +122,8 @@ static int layer_media_type(const struct archive *archive, const struct scar_tar
 
 	scar_buf_init(&magic, 4);
 	if (member->size_bytes >= 4 &&
-	    scar_source_copy_file(archive->fd, member->name, member->first_byte, 4, NULL,
-				  append_sink, &magic, err) < 0)
+	    scar_bytes_copy(archive->file.bytes, member->name, member->first_byte, 4, append_sink,
+			    &magic, err) < 0)
 		return -1;
 	*ret_media_type = SCAR_MEDIA_OCI_LAYER;
 	if (magic.len == 4 && memcmp(magic.data, "\x1f\x8b", 2) == 0)
@@ -164,7 +154,8 @@ static bool has_name(const struct scar_json *image, const char *name)
 	return false;
 }
 
-static int refuse_names(const struct scar_json *images, const char *name, struct scar_err *err)
+static int refuse_names(const struct scar_json *images, const char *name, const char *prefix,
+			struct scar_err *err)
 {
 	scar_buf_auto struct scar_buf names;
 	bool full = false;
@@ -186,19 +177,18 @@ static int refuse_names(const struct scar_json *images, const char *name, struct
 		return scar_err_set(err, SCAR_ERR_NOT_FOUND, "the archive has no image %s%s%s",
 				    name, names.len ? "; it has " : "", names.data);
 	return scar_err_set(err, SCAR_ERR_REFERENCE,
-			    "the archive has several images, name one "
-			    "(docker-archive:FILE:NAME): %s",
+			    "the archive has several images, name one (%sFILE:NAME): %s", prefix,
 			    names.data);
 }
 
-static int choose_image(const struct scar_json *images, const char *name,
+static int choose_image(const struct scar_json *images, const char *name, const char *prefix,
 			const struct scar_json **ret_image, struct scar_err *err)
 {
 	if (scar_json_type(images) != SCAR_JSON_ARRAY || !scar_json_size(images))
 		return scar_err_set(err, SCAR_ERR_IMAGE, "manifest.json lists no image");
 	if (!name) {
 		if (scar_json_size(images) > 1)
-			return refuse_names(images, NULL, err);
+			return refuse_names(images, NULL, prefix, err);
 		*ret_image = scar_json_first(images);
 		return 0;
 	}
@@ -208,13 +198,13 @@ static int choose_image(const struct scar_json *images, const char *name,
 			return 0;
 		}
 	}
-	return refuse_names(images, name, err);
+	return refuse_names(images, name, prefix, err);
 }
 
 static int read_list(const struct archive *archive, struct scar_json **ret_root,
 		     struct scar_err *err)
 {
-	const struct scar_tar_member *member = scar_tar_index_find(&archive->index,
+	const struct scar_tar_member *member = scar_tar_index_find(&archive->file.index,
 								   "manifest.json");
 	scar_buf_auto struct scar_buf text;
 
@@ -357,7 +347,8 @@ static int archive_root(void *impl, const struct scar_platform *platform, struct
 
 	(void)platform; /* an archive has one platform; it is checked against the config */
 	if (read_list(archive, &images, err) < 0 ||
-	    choose_image(images, archive->ref->tag, &image, err) < 0 ||
+	    choose_image(images, archive->ref->tag, scar_ref_prefix(archive->ref->transport),
+			 &image, err) < 0 ||
 	    collect_blobs(archive, image, err) < 0 || write_manifest(archive, text, err) < 0)
 		return -1;
 	memcpy(ret_media_type, SCAR_MEDIA_OCI_MANIFEST, sizeof(SCAR_MEDIA_OCI_MANIFEST));

@@ -11,10 +11,8 @@
 #include "runtime/base/limits.h"
 
 static const struct scar_source_ops *const kinds[] = {
-	&scar_source_remote,
-	&scar_source_layout,
-	&scar_source_layout_archive,
-	&scar_source_archive,
+	&scar_source_remote,  &scar_source_layout, &scar_source_layout_archive,
+	&scar_source_archive, &scar_source_s3,
 };
 
 struct scar_source {

@@ -2,7 +2,7 @@
 /**
  * @file client.h
  * Reads an image from where its reference points: a registry (OCI distribution specification), an OCI
- * image layout (a directory or a tar file), or a `docker save` archive.
+ * image layout (a directory or a tar file), or a `docker save` archive; archives may be compressed, and in S3.
  *
  * Content is verified where it enters: manifest, config and blobs against digest and size, whatever the
  * source. Transient failures of a registry are retried with back-off (SCAR_LIMIT_RETRIES), an interrupted
@@ -36,6 +36,8 @@ struct scar_source_options {
 	 */
 	const char *mirrors;
 	const char *aws_endpoint; /**< URL of all AWS services, for tests; NULL: AWS's own */
+	const char *s3_endpoint;  /**< URL of S3 alone, before that */
+	const char *region;       /**< of AWS, where S3 is asked first; NULL: us-east-1 */
 	bool allow_plain;         /**< http:// also to a registry that is not this machine */
 	const char *ca_bundle;    /**< see http.h */
 	const char *platform;     /**< "os/architecture[/variant]"; NULL: this machine */

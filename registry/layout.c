@@ -17,9 +17,8 @@
 struct layout {
 	const struct scar_ref *ref;
 	const volatile int *cancel;
-	int fd; /* the directory, or the archive */
-	bool is_archive;
-	struct scar_tar_index index; /* of the archive */
+	int fd;                        /* the directory, or -1 */
+	struct scar_archive_file file; /* instead of it */
 };
 
 static void layout_close(void *impl)
@@ -28,7 +27,7 @@ static void layout_close(void *impl)
 
 	if (layout->fd >= 0)
 		close(layout->fd);
-	scar_tar_index_clear(&layout->index);
+	scar_archive_file_clear(&layout->file);
 	free(layout);
 }
 
@@ -40,22 +39,8 @@ static void cleanup_layout(struct layout **layout)
 
 /* ---- files of the layout ---- */
 
-/** Where the bytes of a file are. */
-struct extent {
-	int fd;
-	bool is_own; /* fd is for this file alone */
-	uint64_t first_byte;
-	uint64_t size_bytes;
-};
-
-static void extent_close(struct extent *extent)
-{
-	if (extent->is_own)
-		close(extent->fd);
-}
-
-static int open_in_directory(const struct layout *layout, const char *path,
-			     struct extent *ret_extent, struct scar_err *err)
+static int open_in_directory(const struct layout *layout, const char *path, int *ret_fd,
+			     uint64_t *ret_size, struct scar_err *err)
 {
 	/* O_NONBLOCK: a FIFO must not hold us up before it is seen to be one. */
 	scar_fd_auto int fd = openat(layout->fd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -69,33 +54,33 @@ static int open_in_directory(const struct layout *layout, const char *path,
 		return scar_err_errno(err, errno, "stat %s", path);
 	if (!S_ISREG(st.st_mode))
 		return scar_err_set(err, SCAR_ERR_IMAGE, "%s is no regular file", path);
-	*ret_extent = (struct extent){scar_steal_fd(&fd), true, 0, (uint64_t)st.st_size};
+	*ret_fd = scar_steal_fd(&fd);
+	*ret_size = (uint64_t)st.st_size;
 	return 0;
 }
 
-static int open_file(const struct layout *layout, const char *path, struct extent *ret_extent,
-		     struct scar_err *err)
+static int copy_member(const struct layout *layout, const char *path, scar_http_sink sink,
+		       void *ctx, struct scar_err *err)
 {
-	const struct scar_tar_member *member;
+	const struct scar_tar_member *member = scar_tar_index_find(&layout->file.index, path);
 
-	if (!layout->is_archive)
-		return open_in_directory(layout, path, ret_extent, err);
-	member = scar_tar_index_find(&layout->index, path);
 	if (!member)
 		return scar_err_set(err, SCAR_ERR_NOT_FOUND, "the layout has no %s", path);
-	*ret_extent = (struct extent){layout->fd, false, member->first_byte, member->size_bytes};
-	return 0;
+	return scar_bytes_copy(layout->file.bytes, path, member->first_byte, member->size_bytes,
+			       sink, ctx, err);
 }
 
 static int copy_file(const struct layout *layout, const char *path, scar_http_sink sink, void *ctx,
 		     struct scar_err *err)
 {
-	scar_auto(extent_close) struct extent extent = {.is_own = false};
+	scar_fd_auto int fd = -1;
+	uint64_t size = 0;
 
-	if (open_file(layout, path, &extent, err) < 0)
+	if (layout->file.bytes)
+		return copy_member(layout, path, sink, ctx, err);
+	if (open_in_directory(layout, path, &fd, &size, err) < 0)
 		return -1;
-	return scar_source_copy_file(extent.fd, path, extent.first_byte, extent.size_bytes,
-				     layout->cancel, sink, ctx, err);
+	return scar_source_copy_file(fd, path, 0, size, layout->cancel, sink, ctx, err);
 }
 
 static int append_sink(void *ctx, const void *data, size_t len, struct scar_err *err)
@@ -129,31 +114,48 @@ static int check_version(const struct layout *layout, struct scar_err *err)
 	return 0;
 }
 
-static int layout_create(const struct scar_ref *ref, const struct scar_source_options *options,
-			 bool is_archive, struct layout **ret_layout, struct scar_err *err)
+static struct layout *layout_new(const struct scar_ref *ref, struct scar_err *err)
 {
-	const int how = is_archive ? O_NONBLOCK : O_DIRECTORY;
 	struct layout *layout = calloc(1, sizeof(*layout));
 
-	if (!layout)
-		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
+	if (!layout) {
+		scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
+		return NULL;
+	}
 	layout->ref = ref;
-	layout->cancel = options->cancel;
-	layout->is_archive = is_archive;
-	layout->fd = open(ref->path, O_RDONLY | O_CLOEXEC | how);
-	*ret_layout = layout;
-	if (layout->fd < 0 && (errno == ENOENT || errno == ENOTDIR))
-		return scar_err_set(err, SCAR_ERR_NOT_FOUND, "there is no %s %s",
-				    is_archive ? "file" : "directory", ref->path);
-	return layout->fd < 0 ? scar_err_errno(err, errno, "open %s", ref->path) : 0;
+	layout->fd = -1;
+	return layout;
 }
 
 static int layout_open(const struct scar_ref *ref, const struct scar_source_options *options,
 		       void **ret_impl, struct scar_err *err)
 {
-	scar_auto(cleanup_layout) struct layout *layout = NULL;
+	scar_auto(cleanup_layout) struct layout *layout = layout_new(ref, err);
 
-	if (layout_create(ref, options, false, &layout, err) < 0 || check_version(layout, err) < 0)
+	if (!layout)
+		return -1;
+	layout->cancel = options->cancel;
+	layout->fd = open(ref->path, O_RDONLY | O_CLOEXEC | O_DIRECTORY);
+	if (layout->fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+		return scar_err_set(err, SCAR_ERR_NOT_FOUND, "there is no directory %s", ref->path);
+	if (layout->fd < 0)
+		return scar_err_errno(err, errno, "open %s", ref->path);
+	if (check_version(layout, err) < 0)
+		return -1;
+	*ret_impl = scar_steal(layout);
+	return 0;
+}
+
+int scar_source_layout_from(const struct scar_ref *ref, struct scar_archive_file *file,
+			    void **ret_impl, struct scar_err *err)
+{
+	scar_auto(cleanup_layout) struct layout *layout = layout_new(ref, err);
+
+	if (!layout)
+		return -1;
+	layout->file = *file;
+	*file = (struct scar_archive_file){.bytes = NULL};
+	if (check_version(layout, err) < 0)
 		return -1;
 	*ret_impl = scar_steal(layout);
 	return 0;
@@ -163,21 +165,12 @@ static int layout_open_archive(const struct scar_ref *ref,
 			       const struct scar_source_options *options, void **ret_impl,
 			       struct scar_err *err)
 {
-	scar_auto(cleanup_layout) struct layout *layout = NULL;
-	struct stat st;
+	scar_archive_file_auto struct scar_archive_file file = {.bytes = NULL};
 
-	if (layout_create(ref, options, true, &layout, err) < 0)
+	if (scar_bytes_open_file(ref->path, options->cancel, &file.bytes, err) < 0 ||
+	    scar_tar_index_read(file.bytes, &file.index, err) < 0)
 		return -1;
-	if (fstat(layout->fd, &st) < 0)
-		return scar_err_errno(err, errno, "stat %s", ref->path);
-	if (!S_ISREG(st.st_mode))
-		return scar_err_set(err, SCAR_ERR_UNSUPPORTED,
-				    "%s is no regular file, which an archive must be", ref->path);
-	if (scar_tar_index_read(layout->fd, &layout->index, err) < 0 ||
-	    check_version(layout, err) < 0)
-		return -1;
-	*ret_impl = scar_steal(layout);
-	return 0;
+	return scar_source_layout_from(ref, &file, ret_impl, err);
 }
 
 /* ---- blobs ---- */
@@ -263,9 +256,9 @@ static int refuse_names(const struct scar_manifest *index, const struct layout *
 				    names.len ? "; it has " : "", names.data);
 	if (!index->entry_count)
 		return scar_err_set(err, SCAR_ERR_NOT_FOUND, "the layout has no image");
-	return scar_err_set(
-		err, SCAR_ERR_REFERENCE, "the layout has several images, name one (%s%s:NAME): %s",
-		layout->is_archive ? "oci-archive:" : "oci:", layout->ref->path, names.data);
+	return scar_err_set(err, SCAR_ERR_REFERENCE,
+			    "the layout has several images, name one (%s%s:NAME): %s",
+			    scar_ref_prefix(layout->ref->transport), layout->ref->path, names.data);
 }
 
 static int read_index(const struct layout *layout, struct scar_manifest *ret_index,

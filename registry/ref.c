@@ -388,6 +388,8 @@ static int take_path(struct span text, struct span *ret_name, struct scar_ref *r
 	return span_copy(path, &ref->path, err);
 }
 
+#define BUCKET_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_"
+
 static int parse_layout(struct span text, struct scar_ref *ref, struct scar_err *err)
 {
 	const char *at = span_find_last(text, '@');
@@ -424,6 +426,21 @@ static int parse_oci_archive(struct span text, struct scar_ref *ref, struct scar
 	return parse_layout(text, ref, err);
 }
 
+static int parse_s3(struct span text, struct scar_ref *ref, struct scar_err *err)
+{
+	const char *slash;
+
+	ref->transport = SCAR_TRANSPORT_S3;
+	if (parse_layout(text, ref, err) < 0)
+		return -1;
+	slash = strchr(ref->path, '/');
+	if (!slash || slash == ref->path || !slash[1] ||
+	    strspn(ref->path, BUCKET_CHARS) != (size_t)(slash - ref->path))
+		return scar_err_set(err, SCAR_ERR_REFERENCE,
+				    "what follows s3:// is not BUCKET/KEY");
+	return 0;
+}
+
 static int parse_docker_archive(struct span text, struct scar_ref *ref, struct scar_err *err)
 {
 	scar_ref_auto struct scar_ref inner = {.transport = SCAR_TRANSPORT_DOCKER};
@@ -451,6 +468,7 @@ static const struct {
 	{"oci:", parse_oci_dir},
 	{"oci-archive:", parse_oci_archive},
 	{"docker-archive:", parse_docker_archive},
+	{"s3://", parse_s3},
 };
 
 /* They would pass for image names with a tag. */
@@ -485,7 +503,8 @@ static int parse_any(const char *text, struct scar_ref *ref, struct scar_err *er
 		if (starts_with(text, foreign_prefixes[i]))
 			return scar_err_set(err, SCAR_ERR_REFERENCE,
 					    "'%s' is not supported: give NAME[:TAG], oci:DIR, "
-					    "oci-archive:FILE or docker-archive:FILE",
+					    "oci-archive:FILE, docker-archive:FILE or "
+					    "s3://BUCKET/KEY",
 					    foreign_prefixes[i]);
 	}
 	return parse_docker(span_of(text), ref, err);
@@ -533,6 +552,18 @@ void scar_ref_clear(struct scar_ref *ref)
 	memset(ref, 0, sizeof(*ref));
 }
 
+const char *scar_ref_prefix(enum scar_transport transport)
+{
+	switch (transport) {
+	case SCAR_TRANSPORT_DOCKER: return "";
+	case SCAR_TRANSPORT_OCI_DIR: return "oci:";
+	case SCAR_TRANSPORT_OCI_ARCHIVE: return "oci-archive:";
+	case SCAR_TRANSPORT_DOCKER_ARCHIVE: return "docker-archive:";
+	case SCAR_TRANSPORT_S3: return "s3://";
+	}
+	return "";
+}
+
 char *scar_ref_format(const struct scar_ref *ref)
 {
 	const char *tag = ref->tag ? ref->tag : "";
@@ -549,13 +580,11 @@ char *scar_ref_format(const struct scar_ref *ref)
 			     ref->repository, colon, tag, at, digest);
 		break;
 	case SCAR_TRANSPORT_OCI_DIR:
-		n = asprintf(&text, "oci:%s%s%s%s%s", ref->path, colon, tag, at, digest);
-		break;
 	case SCAR_TRANSPORT_OCI_ARCHIVE:
-		n = asprintf(&text, "oci-archive:%s%s%s%s%s", ref->path, colon, tag, at, digest);
-		break;
 	case SCAR_TRANSPORT_DOCKER_ARCHIVE:
-		n = asprintf(&text, "docker-archive:%s%s%s", ref->path, colon, tag);
+	case SCAR_TRANSPORT_S3:
+		n = asprintf(&text, "%s%s%s%s%s%s", scar_ref_prefix(ref->transport), ref->path,
+			     colon, tag, at, digest);
 		break;
 	}
 	return n < 0 ? NULL : text;

@@ -7,6 +7,7 @@
  *   oci:DIR[:NAME][@DIGEST]                        a directory in OCI image layout
  *   oci-archive:FILE[:NAME][@DIGEST]               a tar file of such a directory
  *   docker-archive:FILE[:NAME[:TAG]]               a tar file as `docker save` writes it
+ *   s3://BUCKET/KEY[:NAME][@DIGEST]                either of the two, in S3; a key has no colon here
  *
  * The grammar of the first form is that of github.com/distribution/reference: the part
  * before the first slash is a registry only if it holds a '.' or ':' or an upper-case letter, or is
@@ -26,7 +27,8 @@ enum scar_transport {
 	SCAR_TRANSPORT_DOCKER,
 	SCAR_TRANSPORT_OCI_DIR,
 	SCAR_TRANSPORT_OCI_ARCHIVE,
-	SCAR_TRANSPORT_DOCKER_ARCHIVE
+	SCAR_TRANSPORT_DOCKER_ARCHIVE,
+	SCAR_TRANSPORT_S3
 };
 
 /** Owned strings; those that a transport does not have are NULL. */
@@ -36,7 +38,7 @@ struct scar_ref {
 	char *repository; /**< DOCKER: e.g. "library/alpine" */
 	char *tag;    /**< DOCKER: NULL only if digest is given; the others: the name, or NULL */
 	char *digest; /**< "sha256:..." or NULL */
-	char *path;   /**< of a directory or file */
+	char *path;   /**< of a directory or file; BUCKET/KEY */
 };
 
 /**
@@ -48,6 +50,8 @@ int scar_ref_parse(const char *text, struct scar_ref *ret_ref, struct scar_err *
 void scar_ref_clear(struct scar_ref *ref);
 /** The full canonical text (free()), which parses to the same reference; NULL if out of memory. */
 char *scar_ref_format(const struct scar_ref *ref);
+/** What a reference of that kind begins with: "oci:"; "" for DOCKER, where it may be left out. */
+const char *scar_ref_prefix(enum scar_transport transport);
 /** host[:port] to connect to: "registry-1.docker.io" for Docker Hub, else ref->registry. Borrowed; DOCKER only. */
 const char *scar_ref_host(const struct scar_ref *ref);
 

@@ -7,8 +7,10 @@
 #ifndef SCAR_REGISTRY_SOURCE_H
 #define SCAR_REGISTRY_SOURCE_H
 
+#include "registry/bytes.h"
 #include "registry/client.h"
 #include "registry/ref.h"
+#include "registry/tar_index.h"
 
 struct scar_buf;
 
@@ -40,6 +42,27 @@ extern const struct scar_source_ops scar_source_remote;
 extern const struct scar_source_ops scar_source_layout;
 extern const struct scar_source_ops scar_source_layout_archive;
 extern const struct scar_source_ops scar_source_archive;
+extern const struct scar_source_ops scar_source_s3;
+
+/** An archive, wherever it is. */
+struct scar_archive_file {
+	struct scar_bytes *bytes; /**< NULL: none */
+	struct scar_tar_index index;
+};
+
+static inline void scar_archive_file_clear(struct scar_archive_file *file)
+{
+	scar_tar_index_clear(&file->index);
+	scar_bytes_close(file->bytes);
+	file->bytes = NULL;
+}
+#define scar_archive_file_auto scar_auto(scar_archive_file_clear)
+
+/** What scar_source_layout_archive and scar_source_archive work on; ref is borrowed until close, *file is taken, also on failure. */
+int scar_source_layout_from(const struct scar_ref *ref, struct scar_archive_file *file,
+			    void **ret_impl, struct scar_err *err);
+int scar_source_docker_from(const struct scar_ref *ref, struct scar_archive_file *file,
+			    void **ret_impl, struct scar_err *err);
 
 /** Streams bytes first..first+size of an open file into sink; `cancel` as in the options. */
 int scar_source_copy_file(int fd, const char *what, uint64_t first, uint64_t size_bytes,

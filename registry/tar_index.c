@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "registry/tar_index.h"
 
-#include <errno.h>
 #include <stdbool.h>
 #include <string.h>
 
+#include "registry/bytes.h"
 #include "runtime/base/buf.h"
 #include "runtime/base/err.h"
 #include "runtime/base/limits.h"
@@ -39,7 +39,7 @@ struct header {
 _Static_assert(sizeof(struct header) == BLOCK, "a tar header is one block");
 
 struct reader {
-	int fd;
+	struct scar_bytes *bytes;
 	uint64_t at;
 	uint64_t end;
 	/* What extended headers say of the next member; "" and has_size false where they do not. */
@@ -52,24 +52,7 @@ struct reader {
 static int read_at(const struct reader *reader, uint64_t offset, void *data, size_t len,
 		   struct scar_err *err)
 {
-	char *to = data;
-
-	if (len > reader->end || offset > reader->end - len)
-		return scar_err_set(err, SCAR_ERR_IMAGE, "the archive is cut short");
-	while (len) {
-		ssize_t n = pread(reader->fd, to, len, (off_t)offset);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return scar_err_errno(err, errno, "read the archive");
-		if (!n)
-			return scar_err_set(err, SCAR_ERR_IMAGE, "the archive is cut short");
-		to += n;
-		offset += (uint64_t)n;
-		len -= (size_t)n;
-	}
-	return 0;
+	return scar_bytes_read(reader->bytes, offset, data, len, err);
 }
 
 /** Octal digits with spaces around, or the base-256 form of GNU and star. @return -1 if neither */
@@ -334,14 +317,14 @@ static int refuse_format(const struct reader *reader, const struct header *heade
 	if (reader->at > BLOCK)
 		return scar_err_set(err, SCAR_ERR_IMAGE, "the archive is damaged at byte %llu",
 				    (unsigned long long)reader->at);
-	if ((magic[0] == 0x1f && magic[1] == 0x8b) || memcmp(magic, "\x28\xb5\x2f\xfd", 4) == 0 ||
-	    memcmp(magic, "BZh", 3) == 0 ||
-	    memcmp(magic,
-		   "\xfd"
-		   "7zXZ",
-		   5) == 0)
-		return scar_err_set(err, SCAR_ERR_UNSUPPORTED,
-				    "the archive is compressed: give it uncompressed");
+	if (memcmp(magic, "BZh", 3) == 0 || memcmp(magic,
+						   "\xfd"
+						   "7zXZ",
+						   5) == 0)
+		return scar_err_set(
+			err, SCAR_ERR_UNSUPPORTED,
+			"the archive is compressed with bzip2 or xz: give it uncompressed, or with "
+			"gzip or zstd");
 	return scar_err_set(err, SCAR_ERR_IMAGE, "it is not a tar file");
 }
 
@@ -394,16 +377,13 @@ static int read_members(struct reader *reader, struct scar_tar_index *index, str
 	return index->count ? 0 : scar_err_set(err, SCAR_ERR_IMAGE, "it is not a tar file");
 }
 
-int scar_tar_index_read(int fd, struct scar_tar_index *ret_index, struct scar_err *err)
+int scar_tar_index_read(struct scar_bytes *bytes, struct scar_tar_index *ret_index,
+			struct scar_err *err)
 {
 	scar_tar_index_auto struct scar_tar_index index = {.members = NULL};
-	struct reader reader = {.fd = fd};
-	off_t end = lseek(fd, 0, SEEK_END);
+	struct reader reader = {.bytes = bytes, .end = scar_bytes_size(bytes)};
 	int result;
 
-	if (end < 0)
-		return scar_err_errno(err, errno, "find the end of the archive");
-	reader.end = (uint64_t)end;
 	scar_buf_init(&reader.name, SCAR_LIMIT_PATH_BYTES);
 	scar_buf_init(&reader.target, SCAR_LIMIT_PATH_BYTES);
 	result = read_members(&reader, &index, err);

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "registry/bytes.h"
 #include "registry/tar_index.h"
 #include "runtime/base/err.h"
 
@@ -37,15 +38,23 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	scar_free_auto uint8_t *copy = malloc(size + 1);
 	scar_tar_index_auto struct scar_tar_index index = {.count = 0};
 	scar_fd_auto int fd = memfd_create("tar", MFD_CLOEXEC);
+	scar_bytes_auto struct scar_bytes *bytes = NULL;
 	struct scar_err err;
+	char path[32];
 
 	if (!copy)
 		return 0;
 	memcpy(copy, data, size);
 	repair(copy, size);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	if (fd < 0 || write(fd, copy, size) != (ssize_t)size ||
-	    scar_tar_index_read(fd, &index, &err) < 0)
+	    scar_bytes_open_file(path, NULL, &bytes, &err) < 0 ||
+	    scar_tar_index_read(bytes, &index, &err) < 0)
 		return 0;
+	/* What compressed bytes decompress to ends where reading says so. */
+	if (scar_bytes_size(bytes) != SCAR_BYTES_UNKNOWN && scar_bytes_size(bytes) != size)
+		abort();
+	size = (size_t)scar_bytes_size(bytes);
 	for (size_t i = 0; i < index.count; i++) {
 		const struct scar_tar_member *member = &index.members[i];
 		const struct scar_tar_member *found = scar_tar_index_find(&index, member->name);

@@ -210,6 +210,8 @@ static void formats_what_parses_to_the_same(void **state)
 					    "docker-archive:/f:alpine:3",
 					    "docker-archive:/f",
 					    "docker://oci:5/a",
+					    "s3://b/k/l.tar:n@" DIGEST,
+					    "s3://b/k",
 					    "docker://http:5/a"};
 
 	(void)state;

@@ -1,4 +1,5 @@
 # image: languages
+# status: 9
 
 perl -e '
 use strict; use threads; use Socket; use POSIX ":sys_wait_h";
