@@ -12,6 +12,7 @@ import difflib
 import itertools
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -172,7 +173,11 @@ def run_image(name: str, cases: list[Case], jails: list[str], verbose: bool) -> 
         run(tool("umoci"), "raw", "unpack", "--image", f"{layout}:latest", rootfs)
         for case in cases:
             tag = image(name, case.user)[1]
-            native = run_native(case, rootfs)
+            # As in the jail, where each invocation finds the image as it was built.
+            fresh = Path(folder, "fresh")
+            run("cp", "-a", rootfs, fresh)
+            native = run_native(case, fresh)
+            shutil.rmtree(fresh)
             for jail in jails:
                 good = judge(case, jail, native, run_jailed(case, layout, tag, jail), verbose)
                 counts["passed" if good else "failed"] += 1
