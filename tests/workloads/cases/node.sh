@@ -1,5 +1,6 @@
 # image: servers
 # quick: yes
+# status: 5
 # instead: watch ok => watch ENOSYS
 # Lambda has no inotify.
 
