@@ -14,4 +14,4 @@ browse --screenshot="$PWD/shot.png" --window-size=400,300
 md5sum shot.png
 browse --dump-dom
 browse --print-to-pdf="$PWD/page.pdf"
-head -c 5 page.pdf
+head -c 5 page.pdf; echo
