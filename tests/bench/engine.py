@@ -14,11 +14,13 @@ With FIRST=1 all that is measured goes before other programs (real-time priority
 """
 
 import argparse
+import contextlib
 import hashlib
 import json
 import os
 import re
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -213,13 +215,13 @@ class Engine:
         """Memory of a sleeping program that it shares with nobody."""
         marker = "86399.5"
         quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        running = subprocess.Popen(self.command(["sleep", marker]), env=self.environment, **quiet)
+        running = subprocess.Popen(self.command(["sleep", marker]), env=self.environment, start_new_session=True, **quiet)
         try:
             for _ in range(200):
                 for folder in Path("/proc").glob("[0-9]*"):
                     try:
                         words = (folder / "cmdline").read_bytes().split(b"\0")
-                        if words[:2] == [b"sleep", marker.encode()] and (folder / "wchan").read_text():
+                        if words[0].endswith(b"sleep") and words[1:2] == [marker.encode()] and (folder / "wchan").read_text():
                             text = (folder / "smaps_rollup").read_text()
                             os.kill(int(folder.name), 9)
                             return sum(int(kib) for kib in re.findall(r"^Private_\w+:\s+(\d+)", text, re.MULTILINE))
@@ -232,7 +234,8 @@ class Engine:
                     pass
             return None
         finally:
-            running.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(running.pid, signal.SIGKILL)
             running.wait()
 
 
