@@ -66,7 +66,7 @@ static int try_reap(struct scar_process *p, int options, struct scar_process_sta
  * Sleeps until the program may have ended, at most left_ms. Kernels before 5.3 have no
  * descriptor to poll: there it is looked at again soon.
  */
-static void await(const struct scar_process *p, int64_t left_ms, int *nap_ms)
+static void await(const struct scar_process *p, int64_t left_ms, int *nap_ms, bool *has_ended)
 {
 	struct pollfd pollfd = {.fd = p->pidfd, .events = POLLIN};
 	int ms = left_ms < 0 || left_ms > 60000 ? 60000 : (int)left_ms;
@@ -75,7 +75,13 @@ static void await(const struct scar_process *p, int64_t left_ms, int *nap_ms)
 		ms = ms < *nap_ms ? ms : *nap_ms;
 		*nap_ms = *nap_ms * 2 < POLL_MS_MAX ? *nap_ms * 2 : POLL_MS_MAX;
 	}
-	(void)poll(&pollfd, p->pidfd >= 0, ms);
+	/*
+	 * A traced program that has ended is its tracer's first, and only then ours: meanwhile the descriptor says
+	 * that there is something where there is nothing. Of higher priority than the tracer, we must not spin.
+	 */
+	if (poll(&pollfd, p->pidfd >= 0, ms) > 0 && *has_ended)
+		(void)poll(NULL, 0, 1);
+	*has_ended = pollfd.revents != 0;
 }
 
 int scar_process_wait(struct scar_process *process, int64_t timeout_ms,
@@ -83,6 +89,7 @@ int scar_process_wait(struct scar_process *process, int64_t timeout_ms,
 {
 	int64_t start = now_ms(), left = timeout_ms;
 	int nap_ms = 1;
+	bool has_ended = false;
 
 	for (;;) {
 		int got = try_reap(process, WNOHANG, ret_status, err);
@@ -95,7 +102,7 @@ int scar_process_wait(struct scar_process *process, int64_t timeout_ms,
 				return scar_err_set(err, SCAR_ERR_TIMEOUT,
 						    "the program still runs");
 		}
-		await(process, left, &nap_ms);
+		await(process, left, &nap_ms, &has_ended);
 	}
 }
 
