@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.test_unpack import facts_of, place, pull_run, pulled  # noqa: F401 (fixtures)
+from tests.support.trees import facts_of, place, pull_run, pulled  # noqa: F401 (fixtures)
 from tests.support import images, oci_layout
 from tests.support.oci_layout import CONFIG, LAYER_GZIP, MANIFEST, Layer, digest_of, put, put_json, read_json
 
