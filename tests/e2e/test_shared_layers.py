@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.trees import facts_of, place, pull_run, pulled  # noqa: F401 (fixtures)
+from tests.e2e.test_unpack import place, pull_run, pulled  # noqa: F401 (fixtures)
 from tests.support import images, oci_layout
 from tests.support.oci_layout import CONFIG, LAYER_GZIP, MANIFEST, Layer, digest_of, put, put_json, read_json
+from tests.support.trees import facts_of
 
 UPPER = Layer().dirs("opt").file("opt/program", "x" * 5000, 0o755).whiteout("etc/motd").file("etc/issue", "ours\n").dir("etc", 0o711)
 
