@@ -165,23 +165,23 @@ static volatile sig_atomic_t depth, interrupted_calls;
 
 static void wait_in_handler(int sig)
 {
-	struct itimerval once = {{0, 0}, {0, 3000}};
-
 	(void)sig;
-	if (++depth == DEEPEST)
+	if (depth == DEEPEST)
 		return;
-	setitimer(ITIMER_REAL, &once, NULL);
+	depth++;
 	if (open("fifo", O_RDONLY | O_CLOEXEC) < 0 && errno == EINTR)
 		interrupted_calls++;
 }
 
-/* Handlers that wait in a call, and are interrupted there by the next. */
+/* Handlers that wait in a call, and are interrupted there by the next: signals come until all have ended. */
 static void nested(void)
 {
 	struct sigaction action = {.sa_handler = wait_in_handler, .sa_flags = SA_NODEFER};
+	struct itimerval timer = {{0, 5000}, {0, 5000}};
 
 	mkfifo("fifo", 0644);
 	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &timer, NULL);
 	wait_in_handler(0);
 	storm_stop();
 	see("handlers %d deep, %d calls interrupted", (int)depth, (int)interrupted_calls);
