@@ -46,8 +46,9 @@ def differences(ours: Path, theirs: Path, devices: set[str]) -> dict[str, tuple]
     mine, other = facts_of(ours), facts_of(theirs)
     found: dict[str, tuple] = {key: (mine.get(key), other.get(key)) for key in mine.keys() ^ other.keys()}
     for key, (kind, mode, *rest) in other.items():
-        # A directory that its owner may not write is writable on disk; the engine shows what the image says.
-        want = (kind, mode | 0o700, *rest) if stat.S_ISDIR(kind) else (kind, mode, *rest)
+        # What its owner may not enter, write or read, he may on disk; the engine shows what the image says.
+        least = 0o700 if stat.S_ISDIR(kind) else 0o400 if stat.S_ISREG(kind) else 0
+        want = (kind, mode | least, *rest)
         have = mine.get(key)
         if key in devices and have and have[2] == want[2] == EMPTY:
             continue  # both put an empty file there, with different permissions
