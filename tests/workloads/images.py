@@ -29,7 +29,10 @@ def _make(layout: Path, packages: list[str]) -> None:
         tar = Path(folder, "rootfs.tar")
         options = ["--quiet", "--variant=minbase", "--aptopt=APT::Install-Recommends false", f"--include={','.join(packages)}"]
         options += [f"--dpkgopt=path-exclude={pattern}" for pattern in LEFT_OUT]
-        run(mmdebstrap, *options, DEBIAN_RELEASE, tar, env=os.environ | {"TMPDIR": folder})
+        try:
+            run(mmdebstrap, *options, DEBIAN_RELEASE, tar, env=os.environ | {"TMPDIR": folder})
+        except RuntimeError as error:
+            raise Missing(f"no image of Debian's packages: {error}") from error
         _from_tar(layout, tar, "--config.env", PATH_ENV)
 
 
