@@ -33,18 +33,11 @@ int scar_apigateway_send(struct scar_aws *aws, const struct scar_apigateway_requ
 		.body_len = request->body ? request->body->len : 0,
 	};
 	struct scar_aws_patience patience = scar_aws_patience(THROTTLE_PATIENCE_MS, 3000, 15000);
-	struct scar_err other;
-	int more;
 
 	for (;;) {
 		if (scar_aws_perform_json(aws, &call, ret_answer, err) == 0)
 			return 0;
-		if (err->kind != SCAR_ERR_RATE_LIMIT)
-			return -1;
-		more = scar_aws_be_patient(aws, &patience, &other);
-		if (more < 0)
-			*err = other;
-		if (more <= 0)
+		if (err->kind != SCAR_ERR_RATE_LIMIT || !scar_aws_try_again(aws, &patience, err))
 			return -1;
 	}
 }

@@ -18,19 +18,14 @@ int scar_batch_send(struct scar_aws *aws, const char *operation, const struct sc
 		    struct scar_json **ret_answer, struct scar_err *err)
 {
 	char path[64] = "/v1/";
-	const struct scar_aws_call call = {.service = SCAR_AWS_BATCH,
-					   .operation = operation,
-					   .path = path,
-					   .body = w->buf->data,
-					   .body_len = w->buf->len};
+	const struct scar_aws_call call = {
+		.service = SCAR_AWS_BATCH, .operation = operation, .path = path};
 
 	for (size_t i = 0; operation[i] && i + 5 < sizeof path; i++) {
 		path[4 + i] = (char)tolower((unsigned char)operation[i]);
 		path[5 + i] = '\0';
 	}
-	if (scar_json_writer_end(w) < 0)
-		return scar_err_wrap(err, "%s", operation);
-	return scar_aws_perform_json(aws, &call, ret_answer, err);
+	return scar_aws_send(aws, &call, w, ret_answer, err);
 }
 
 /* [{"name": ..., "value": ...}] */

@@ -13,6 +13,7 @@
 #include "runtime/base/err.h"
 #include "runtime/base/fs.h"
 #include "runtime/base/json.h"
+#include "runtime/base/json_writer.h"
 #include "runtime/base/limits.h"
 #include "runtime/base/log.h"
 #include "runtime/base/sigv4.h"
@@ -451,6 +452,19 @@ int scar_aws_perform_json(struct scar_aws *aws, const struct scar_aws_call *call
 	return 0;
 }
 
+int scar_aws_send(struct scar_aws *aws, const struct scar_aws_call *call,
+		  const struct scar_json_writer *body, struct scar_json **ret_json,
+		  struct scar_err *err)
+{
+	struct scar_aws_call complete = *call;
+
+	if (scar_json_writer_end(body) < 0)
+		return scar_err_wrap(err, "%s", call->operation);
+	complete.body = body->buf->data;
+	complete.body_len = body->buf->len;
+	return scar_aws_perform_json(aws, &complete, ret_json, err);
+}
+
 int scar_aws_rest(struct scar_aws *aws, const struct scar_aws_call *call,
 		  struct scar_json **ret_json, struct scar_err *err, const char *form, ...)
 {
@@ -519,6 +533,17 @@ int scar_aws_be_patient(const struct scar_aws *aws, struct scar_aws_patience *pa
 	if (patience->pause_ms > patience->most_ms)
 		patience->pause_ms = patience->most_ms;
 	return 1;
+}
+
+bool scar_aws_try_again(const struct scar_aws *aws, struct scar_aws_patience *patience,
+			struct scar_err *err)
+{
+	struct scar_err other;
+	int more = scar_aws_be_patient(aws, patience, &other);
+
+	if (more < 0)
+		*err = other;
+	return more > 0;
 }
 
 int scar_aws_copy(const char *text, char **ret_text, struct scar_err *err)

@@ -20,6 +20,7 @@
 #include "runtime/base/buf.h"
 #include "runtime/base/http.h"
 
+struct scar_json_writer;
 struct scar_xml;
 
 enum scar_aws_service {
@@ -96,6 +97,10 @@ int scar_aws_perform(struct scar_aws *aws, const struct scar_aws_call *call,
 int scar_aws_perform_json(struct scar_aws *aws, const struct scar_aws_call *call,
 			  struct scar_json **ret_json, struct scar_err *err);
 
+/** scar_aws_perform_json() of the call with what the writer has written as its body; what failed in writing is told. */
+int scar_aws_send(struct scar_aws *aws, const struct scar_aws_call *call,
+		  const struct scar_json_writer *body, struct scar_json **ret_json,
+		  struct scar_err *err);
 /** scar_aws_perform_json() of a call whose path is `form` with its labels, as scar_aws_path() fills them in. */
 int scar_aws_rest(struct scar_aws *aws, const struct scar_aws_call *call,
 		  struct scar_json **ret_json, struct scar_err *err, const char *form, ...);
@@ -117,6 +122,9 @@ struct scar_aws_patience {
 struct scar_aws_patience scar_aws_patience(int64_t total_ms, int64_t first_ms, int64_t most_ms);
 /** Sleeps for the next pause. @return 1; 0: the time is up; -1: interrupted, with err */
 int scar_aws_be_patient(const struct scar_aws *aws, struct scar_aws_patience *patience,
+			struct scar_err *err);
+/** The same after a failure that may pass: whether to go on. If the time is up err stays that failure's; an interruption replaces it. */
+bool scar_aws_try_again(const struct scar_aws *aws, struct scar_aws_patience *patience,
 			struct scar_err *err);
 /** A copy that the caller owns. */
 int scar_aws_copy(const char *text, char **ret_text, struct scar_err *err);

@@ -13,14 +13,9 @@
 static int send(struct scar_aws *aws, const char *operation, const struct scar_json_writer *w,
 		struct scar_json **ret_answer, struct scar_err *err)
 {
-	const struct scar_aws_call call = {.service = SCAR_AWS_ECR,
-					   .operation = operation,
-					   .body = w->buf->data,
-					   .body_len = w->buf->len};
+	const struct scar_aws_call call = {.service = SCAR_AWS_ECR, .operation = operation};
 
-	if (scar_json_writer_end(w) < 0)
-		return scar_err_wrap(err, "%s", operation);
-	return scar_aws_perform_json(aws, &call, ret_answer, err);
+	return scar_aws_send(aws, &call, w, ret_answer, err);
 }
 
 /* An operation on one repository, by its name. */

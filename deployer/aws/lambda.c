@@ -32,18 +32,11 @@ int scar_lambda_rest(struct scar_aws *aws, const struct scar_aws_call *call,
 		     const char *function)
 {
 	struct scar_aws_patience patience = scar_aws_patience(CONFLICT_PATIENCE_MS, 500, 3000);
-	struct scar_err other;
-	int more;
 
 	for (;;) {
 		if (scar_aws_rest(aws, call, ret_json, err, form, function) == 0)
 			return 0;
-		if (!is_in_progress(aws))
-			return -1;
-		more = scar_aws_be_patient(aws, &patience, &other);
-		if (more < 0)
-			*err = other;
-		if (more <= 0)
+		if (!is_in_progress(aws) || !scar_aws_try_again(aws, &patience, err))
 			return -1;
 	}
 }
@@ -187,18 +180,11 @@ static int create_patiently(struct scar_aws *aws, const struct scar_aws_call *ca
 			    struct scar_json **ret_answer, struct scar_err *err)
 {
 	struct scar_aws_patience patience = scar_aws_patience(ROLE_PATIENCE_MS, 1000, 5000);
-	struct scar_err other;
-	int more;
 
 	for (;;) {
 		if (scar_aws_rest(aws, call, ret_answer, err, FUNCTIONS) == 0)
 			return 0;
-		if (!is_role_too_new(aws))
-			return -1;
-		more = scar_aws_be_patient(aws, &patience, &other);
-		if (more < 0)
-			*err = other;
-		if (more <= 0)
+		if (!is_role_too_new(aws) || !scar_aws_try_again(aws, &patience, err))
 			return -1;
 	}
 }

@@ -182,8 +182,6 @@ static int put_document(struct scar_aws *aws, const char *bucket, const struct s
 					   .body_len = body->len};
 	struct scar_aws_patience patience = scar_aws_patience(PATIENCE_MS, 1000, 8000);
 	scar_aws_answer_auto struct scar_aws_answer answer;
-	struct scar_err other;
-	int more;
 
 	scar_aws_answer_init(&answer);
 	for (;;) {
@@ -192,12 +190,8 @@ static int put_document(struct scar_aws *aws, const char *bucket, const struct s
 		/* The function's permission is not everywhere yet. */
 		if (!scar_aws_failed_with(aws, "InvalidArgument") ||
 		    !strstr(scar_aws_failure(aws)->message,
-			    "Unable to validate the following destination"))
-			return -1;
-		more = scar_aws_be_patient(aws, &patience, &other);
-		if (more < 0)
-			*err = other;
-		if (more <= 0)
+			    "Unable to validate the following destination") ||
+		    !scar_aws_try_again(aws, &patience, err))
 			return -1;
 	}
 }

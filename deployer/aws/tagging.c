@@ -37,18 +37,15 @@ static void write_question(struct scar_json_writer *w, const struct question *qu
 static int ask(struct scar_aws *aws, void *ctx, const char *marker, struct scar_json **ret_answer,
 	       struct scar_err *err)
 {
-	struct scar_aws_call call = {.service = SCAR_AWS_TAGGING, .operation = "GetResources"};
+	const struct scar_aws_call call = {.service = SCAR_AWS_TAGGING,
+					   .operation = "GetResources"};
 	scar_buf_auto struct scar_buf body;
 	struct scar_json_writer w;
 
 	scar_buf_init(&body, SCAR_KIB(64));
 	scar_json_writer_init(&w, &body, err);
 	write_question(&w, ctx, marker);
-	if (scar_json_writer_end(&w) < 0)
-		return scar_err_wrap(err, "GetResources");
-	call.body = body.data;
-	call.body_len = body.len;
-	return scar_aws_perform_json(aws, &call, ret_answer, err);
+	return scar_aws_send(aws, &call, &w, ret_answer, err);
 }
 
 int scar_tagging_list(struct scar_aws *aws, const char *type, const struct scar_aws_pair *tags,
