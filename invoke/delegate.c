@@ -125,28 +125,17 @@ static int send_once(const struct scar_invoke_config *config, struct scar_http *
 		     const char *url, const char *region, const struct scar_buf *json,
 		     struct scar_http_response *response, struct scar_err *err)
 {
-	scar_sigv4_headers_auto struct scar_sigv4_headers signature = {.count = 0};
-	struct scar_sigv4 sig = {
-		.region = region, .service = "batch", .time_s = scar_clock_epoch_ms() / 1000};
-	struct scar_http_header headers[8] = {{"Content-Type", "application/json"}};
-	struct scar_http_request request = {.method = "POST",
-					    .url = url,
-					    .headers = headers,
-					    .header_count = 1,
-					    .body = json->data,
-					    .body_len = json->len,
-					    .total_timeout_ms = CALL_TIMEOUT_MS,
-					    .allow_plain = config->plain_http};
-	char payload[65];
+	const struct scar_http_header type = {"Content-Type", "application/json"};
+	const struct scar_http_request request = {.method = "POST",
+						  .url = url,
+						  .headers = &type,
+						  .header_count = 1,
+						  .body = json->data,
+						  .body_len = json->len,
+						  .total_timeout_ms = CALL_TIMEOUT_MS,
+						  .allow_plain = config->plain_http};
 
-	scar_buf_init(&signature.authorization, SCAR_LIMIT_HTTP_HEADER_BYTES);
-	if (scar_aws_credentials_from_environment(&sig.credentials, err) < 0 ||
-	    scar_sigv4_payload(json->data, json->len, payload, err) < 0 ||
-	    scar_sigv4_sign(&sig, &request, payload, &signature, err) < 0)
-		return -1;
-	for (size_t i = 0; i < signature.count; i++)
-		headers[request.header_count++] = signature.list[i];
-	return scar_http_perform(http, &request, response, err);
+	return scar_sigv4_perform(http, region, "batch", &request, response, err);
 }
 
 /* ClientException is also what Batch says of a queue or job definition that is not there. */

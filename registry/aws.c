@@ -55,33 +55,23 @@ static int call_url(const struct call *call, const struct scar_source_options *o
 static int send_once(const struct call *call, const struct scar_source_options *options,
 		     struct scar_http *http, struct scar_http_response *resp, struct scar_err *err)
 {
-	scar_sigv4_headers_auto struct scar_sigv4_headers signature = {.count = 0};
-	struct scar_sigv4 sig = {.region = call->region,
-				 .service = call->service,
-				 .time_s = scar_clock_epoch_ms() / 1000};
-	struct scar_http_header headers[8] = {{"Content-Type", "application/x-amz-json-1.1"},
-					      {"X-Amz-Target", call->target}};
-	char url[3 * NAME_MAX_BYTES + SCAR_KIB(1)], payload[65];
-	struct scar_http_request req = {.method = "POST",
-					.url = url,
-					.headers = headers,
-					.header_count = 2,
-					.body = call->body,
-					.body_len = strlen(call->body),
-					.total_timeout_ms = CALL_TIMEOUT_MS,
-					.max_body_bytes = ANSWER_MAX,
-					.allow_plain = options->allow_plain,
-					.cancel = options->cancel};
+	const struct scar_http_header headers[] = {{"Content-Type", "application/x-amz-json-1.1"},
+						   {"X-Amz-Target", call->target}};
+	char url[3 * NAME_MAX_BYTES + SCAR_KIB(1)];
+	const struct scar_http_request req = {.method = "POST",
+					      .url = url,
+					      .headers = headers,
+					      .header_count = 2,
+					      .body = call->body,
+					      .body_len = strlen(call->body),
+					      .total_timeout_ms = CALL_TIMEOUT_MS,
+					      .max_body_bytes = ANSWER_MAX,
+					      .allow_plain = options->allow_plain,
+					      .cancel = options->cancel};
 
-	scar_buf_init(&signature.authorization, SCAR_LIMIT_HTTP_HEADER_BYTES);
-	if (call_url(call, options, url, err) < 0 ||
-	    scar_aws_credentials_from_environment(&sig.credentials, err) < 0 ||
-	    scar_sigv4_payload(call->body, strlen(call->body), payload, err) < 0 ||
-	    scar_sigv4_sign(&sig, &req, payload, &signature, err) < 0)
+	if (call_url(call, options, url, err) < 0)
 		return -1;
-	for (size_t i = 0; i < signature.count; i++)
-		headers[req.header_count++] = signature.list[i];
-	return scar_http_perform(http, &req, resp, err);
+	return scar_sigv4_perform(http, call->region, call->service, &req, resp, err);
 }
 
 /** "prefix#Name:uri" of an error's type is Name. */

@@ -82,31 +82,18 @@ static int send_signed(const struct object *object, struct scar_http *http, cons
 		       scar_http_sink sink, void *ctx, struct scar_http_response *response,
 		       struct scar_err *err)
 {
-	scar_sigv4_headers_auto struct scar_sigv4_headers signature = {.count = 0};
-	struct scar_sigv4 sig = {
-		.region = object->region, .service = "s3", .time_s = scar_clock_epoch_ms() / 1000};
-	struct scar_http_header headers[8] = {{"Range", range}};
+	const struct scar_http_header headers[] = {{"Range", range}, {"If-Match", object->tag}};
 	struct scar_http_request request = {.url = object->url,
 					    .headers = headers,
-					    .header_count = 1,
+					    .header_count = object->tag[0] ? 2 : 1,
 					    .sink = sink,
 					    .sink_ctx = ctx,
 					    .allow_plain = object->allow_plain,
 					    .cancel = object->cancel};
-	char payload[65];
 
-	if (object->tag[0])
-		headers[request.header_count++] = (struct scar_http_header){"If-Match",
-									    object->tag};
 	if (object->deadline_ms)
 		request.total_timeout_ms = scar_clock_left_ms(object->deadline_ms) + 1;
-	if (scar_aws_credentials_from_environment(&sig.credentials, err) < 0 ||
-	    scar_sigv4_payload("", 0, payload, err) < 0 ||
-	    scar_sigv4_sign(&sig, &request, payload, &signature, err) < 0)
-		return -1;
-	for (size_t i = 0; i < signature.count; i++)
-		headers[request.header_count++] = signature.list[i];
-	return scar_http_perform(http, &request, response, err);
+	return scar_sigv4_perform(http, object->region, "s3", &request, response, err);
 }
 
 static int judge(const struct object *object, const struct scar_http_response *response,
@@ -137,10 +124,17 @@ static int judge(const struct object *object, const struct scar_http_response *r
 			    object->place);
 }
 
-static bool may_pass(const struct object *object, const struct scar_err *err)
+/* After a failure: whether it may pass, and there is time to see. Sleeps then. */
+static bool try_again(const struct object *object, int tries, const struct scar_err *err)
 {
-	return (err->kind == SCAR_ERR_NETWORK || err->kind == SCAR_ERR_UNAVAILABLE) &&
-	       !(object->cancel && *object->cancel);
+	int64_t delay_ms = (int64_t)TRY_DELAY_MS << tries;
+
+	if ((err->kind != SCAR_ERR_NETWORK && err->kind != SCAR_ERR_UNAVAILABLE) ||
+	    tries == SCAR_LIMIT_RETRIES || (object->cancel && *object->cancel) ||
+	    (object->deadline_ms && scar_clock_left_ms(object->deadline_ms) <= delay_ms))
+		return false;
+	scar_clock_sleep_ms(delay_ms);
+	return true;
 }
 
 /* ---- ranges ---- */
@@ -191,17 +185,13 @@ static int object_copy(void *impl, uint64_t first, uint64_t size_bytes, const vo
 {
 	struct object *object = impl;
 	struct range range = {.sink = sink, .ctx = ctx, .size = size_bytes};
-	int64_t delay_ms = TRY_DELAY_MS;
 
+	(void)cancel; /* it is the object's own */
 	for (int tries = 0;; tries++) {
 		if (try_range(object, first, &range, err) == 0)
 			return 0;
-		if (range.sink_failed || tries == SCAR_LIMIT_RETRIES || !may_pass(object, err) ||
-		    (cancel && *cancel) ||
-		    (object->deadline_ms && scar_clock_left_ms(object->deadline_ms) <= delay_ms))
+		if (range.sink_failed || !try_again(object, tries, err))
 			return -1;
-		scar_clock_sleep_ms(delay_ms);
-		delay_ms *= 2;
 	}
 }
 
@@ -272,7 +262,6 @@ static int take_size(struct object *object, const struct scar_http_response *res
 static int look(struct object *object, struct scar_http *http, uint64_t *ret_size,
 		struct scar_err *err)
 {
-	int64_t delay_ms = TRY_DELAY_MS;
 	bool moved = false;
 
 	for (int tries = 0;; tries++) {
@@ -295,11 +284,8 @@ static int look(struct object *object, struct scar_http *http, uint64_t *ret_siz
 				object->tag[0] = '\0';
 			return take_size(object, &response, ret_size, err);
 		}
-		if (tries == SCAR_LIMIT_RETRIES || !may_pass(object, err) ||
-		    (object->deadline_ms && scar_clock_left_ms(object->deadline_ms) <= delay_ms))
+		if (!try_again(object, tries, err))
 			return -1;
-		scar_clock_sleep_ms(delay_ms);
-		delay_ms *= 2;
 	}
 }
 

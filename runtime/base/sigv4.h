@@ -61,6 +61,16 @@ int scar_sigv4_sign(const struct scar_sigv4 *sig, const struct scar_http_request
 		    const char *payload, struct scar_sigv4_headers *ret_headers,
 		    struct scar_err *err);
 
+/** Header fields that a request of scar_sigv4_perform() may have of its own. */
+#define SCAR_SIGV4_PERFORM_HEADERS 4
+/**
+ * Signs a request for `region` and `service` with the credentials of the environment, now, and performs it (http.h). Its body is in memory, its own header fields are
+ * SCAR_SIGV4_PERFORM_HEADERS at most. Fails as what it does; SCAR_ERR_INTERNAL for more fields.
+ */
+int scar_sigv4_perform(struct scar_http *http, const char *region, const char *service,
+		       const struct scar_http_request *request, struct scar_http_response *response,
+		       struct scar_err *err);
+
 /**
  * The URL with a signature in its query, for whoever has no credentials; valid for expires_s
  * seconds (at most a week). Only the Host header is signed.
