@@ -39,6 +39,31 @@ void scar_exchange_header(struct scar_exchange *exchange, const char *name, cons
 											value};
 }
 
+void scar_exchange_add(struct scar_http_request *request, const char *name, const char *value)
+{
+	/* The list is perform_once()'s, which has room for what authorizing adds. */
+	struct scar_http_header *list = (struct scar_http_header *)request->headers;
+
+	list[request->header_count++] = (struct scar_http_header){name, value};
+}
+
+void scar_exchange_take_back(const struct scar_storage_transfer *transfer, const char *what,
+			     const char *url, scar_exchange_authorize authorize)
+{
+	struct scar_storage_transfer last = *transfer;
+	struct scar_err ignored;
+	scar_exchange_auto struct scar_exchange exchange = {
+		.transfer = &last,
+		.what = what,
+		.method = "DELETE",
+		.url = url,
+		.authorize = authorize,
+	};
+
+	last.cancel = NULL;
+	(void)scar_exchange_perform(&exchange, &ignored);
+}
+
 void scar_exchange_clear(struct scar_exchange *exchange)
 {
 	scar_http_response_clear(&exchange->response);

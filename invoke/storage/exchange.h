@@ -45,6 +45,8 @@ struct scar_exchange {
 
 /** Adds a field; the text is borrowed. */
 void scar_exchange_header(struct scar_exchange *exchange, const char *name, const char *value);
+/** For a scar_exchange_authorize: adds a field to the request that it completes; the text is borrowed. */
+void scar_exchange_add(struct scar_http_request *request, const char *name, const char *value);
 /** 0 for a status of 2xx. Failures that may pass are tried again until the deadline; SCAR_ERR_* by status, with what the server says. */
 int scar_exchange_perform(struct scar_exchange *exchange, struct scar_err *err);
 void scar_exchange_clear(struct scar_exchange *exchange);
@@ -67,6 +69,10 @@ int scar_exchange_complete_endpoint(struct scar_storage_account *account, struct
 /** Makes the exchange, whose other members are set, a PUT of the whole file, and performs it. */
 int scar_exchange_put(struct scar_exchange *exchange, const struct scar_storage_file *file,
 		      struct scar_err *err);
+
+/** Removes what a failed delivery left, even when the others were told to stop; there is nobody to tell if it fails too. */
+void scar_exchange_take_back(const struct scar_storage_transfer *transfer, const char *what,
+			     const char *url, scar_exchange_authorize authorize);
 
 #define scar_exchange_auto scar_auto(scar_exchange_clear)
 

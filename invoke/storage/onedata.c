@@ -27,12 +27,9 @@ static int check(struct scar_storage_account *account,
 static int authorize(const struct scar_exchange *exchange, struct scar_http_request *request,
 		     struct scar_buf *scratch, struct scar_err *err)
 {
-	struct scar_http_header *list = (struct scar_http_header *)request->headers;
-
 	(void)scratch;
 	(void)err;
-	list[request->header_count++] = (struct scar_http_header){
-		"X-Auth-Token", exchange->transfer->account->token};
+	scar_exchange_add(request, "X-Auth-Token", exchange->transfer->account->token);
 	return 0;
 }
 
@@ -81,23 +78,6 @@ static int put(const struct scar_storage_transfer *transfer, const struct scar_s
 	return scar_exchange_put(&exchange, file, err);
 }
 
-static void remove_part(const struct scar_storage_transfer *transfer,
-			const struct scar_storage_file *file, const char *url)
-{
-	struct scar_storage_transfer last = *transfer;
-	struct scar_err ignored;
-	scar_exchange_auto struct scar_exchange exchange = {
-		.transfer = &last,
-		.what = file->path,
-		.method = "DELETE",
-		.url = url,
-		.authorize = authorize,
-	};
-
-	last.cancel = NULL;
-	(void)scar_exchange_perform(&exchange, &ignored);
-}
-
 static int deliver(const struct scar_storage_transfer *transfer,
 		   const struct scar_storage_file *file, struct scar_err *err)
 {
@@ -109,7 +89,7 @@ static int deliver(const struct scar_storage_transfer *transfer,
 	if (put(transfer, file, url.data, err) == 0)
 		return 0;
 	/* CDMI has no way to replace a file at once: better none than a part of one. */
-	remove_part(transfer, file, url.data);
+	scar_exchange_take_back(transfer, file->path, url.data, authorize);
 	return -1;
 }
 

@@ -68,14 +68,10 @@ static int authorize_catalogue(const struct scar_exchange *exchange,
 			       struct scar_http_request *request, struct scar_buf *scratch,
 			       struct scar_err *err)
 {
-	struct scar_http_header *list = (struct scar_http_header *)request->headers;
-
 	if (token_of(exchange->transfer, scratch, err) < 0)
 		return -1;
-	list[request->header_count++] = (struct scar_http_header){"X-Rucio-Auth-Token",
-								  scratch->data};
-	list[request->header_count++] = (struct scar_http_header){
-		"X-Rucio-Account", exchange->transfer->account->login};
+	scar_exchange_add(request, "X-Rucio-Auth-Token", scratch->data);
+	scar_exchange_add(request, "X-Rucio-Account", exchange->transfer->account->login);
 	return 0;
 }
 
@@ -83,12 +79,10 @@ static int authorize_storage(const struct scar_exchange *exchange,
 			     struct scar_http_request *request, struct scar_buf *scratch,
 			     struct scar_err *err)
 {
-	struct scar_http_header *list = (struct scar_http_header *)request->headers;
-
 	if (scar_buf_append_str(scratch, "Bearer ", err) < 0 ||
 	    token_of(exchange->transfer, scratch, err) < 0)
 		return -1;
-	list[request->header_count++] = (struct scar_http_header){"Authorization", scratch->data};
+	scar_exchange_add(request, "Authorization", scratch->data);
 	return 0;
 }
 
@@ -451,22 +445,6 @@ static int put(const struct upload *upload, struct scar_err *err)
 	return scar_exchange_put(&exchange, upload->file, err);
 }
 
-static void take_back(const struct upload *upload)
-{
-	struct scar_storage_transfer last = *upload->transfer;
-	struct scar_err ignored;
-	scar_exchange_auto struct scar_exchange exchange = {
-		.transfer = &last,
-		.what = upload->name,
-		.method = "DELETE",
-		.url = upload->location,
-		.authorize = authorize_storage,
-	};
-
-	last.cancel = NULL;
-	(void)scar_exchange_perform(&exchange, &ignored);
-}
-
 static int deliver_upload(struct upload *upload, struct scar_err *err)
 {
 	uint64_t bytes = 0;
@@ -482,7 +460,8 @@ static int deliver_upload(struct upload *upload, struct scar_err *err)
 		return -1;
 	if (put(upload, err) < 0 || tell(upload, "/replicas", append_replica, err) < 0) {
 		/* What the catalogue does not know, nobody will ever remove. */
-		take_back(upload);
+		scar_exchange_take_back(upload->transfer, upload->name, upload->location,
+					authorize_storage);
 		return -1;
 	}
 	return tell(upload, "/rules/", append_rule, err) < 0 ? -1 : 0;

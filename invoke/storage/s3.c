@@ -97,7 +97,6 @@ static int sign(const struct scar_exchange *exchange, struct scar_http_request *
 		.time_s = time(NULL),
 	};
 	scar_sigv4_headers_auto struct scar_sigv4_headers headers;
-	struct scar_http_header *list = (struct scar_http_header *)request->headers;
 
 	if (!account->access_key || !account->secret_key)
 		return scar_err_set(err, SCAR_ERR_AUTH,
@@ -115,8 +114,7 @@ static int sign(const struct scar_exchange *exchange, struct scar_http_request *
 			return -1;
 		if (scratch->len > SCAR_KIB(12))
 			return scar_err_set(err, SCAR_ERR_LIMIT, "the session token is too long");
-		list[request->header_count++] = (struct scar_http_header){headers.list[i].name,
-									  scratch->data + at};
+		scar_exchange_add(request, headers.list[i].name, scratch->data + at);
 	}
 	return 0;
 }

@@ -39,7 +39,6 @@ static int authorize(const struct scar_exchange *exchange, struct scar_http_requ
 		     struct scar_buf *scratch, struct scar_err *err)
 {
 	const struct scar_storage_account *account = exchange->transfer->account;
-	struct scar_http_header *list = (struct scar_http_header *)request->headers;
 	scar_buf_auto struct scar_buf pair;
 
 	if (!account->login && !account->token)
@@ -53,7 +52,7 @@ static int authorize(const struct scar_exchange *exchange, struct scar_http_requ
 		   scar_base64_encode(pair.data, pair.len, scratch, err) < 0) {
 		return -1;
 	}
-	list[request->header_count++] = (struct scar_http_header){"Authorization", scratch->data};
+	scar_exchange_add(request, "Authorization", scratch->data);
 	return 0;
 }
 
@@ -146,13 +145,9 @@ static int put(const struct scar_storage_transfer *transfer, const struct scar_s
 static int deliver(const struct scar_storage_transfer *transfer,
 		   const struct scar_storage_file *file, struct scar_err *err)
 {
-	/* What was given up is removed even when the others were told to stop. */
-	struct scar_storage_transfer last = *transfer;
 	scar_buf_auto struct scar_buf url, part;
-	struct scar_err other;
 	int status = 0;
 
-	last.cancel = NULL;
 	scar_buf_init(&url, SCAR_LIMIT_URL_BYTES);
 	scar_buf_init(&part, SCAR_LIMIT_URL_BYTES);
 	if (make_url(transfer, file->path, "", &url, err) < 0 ||
@@ -162,7 +157,7 @@ static int deliver(const struct scar_storage_transfer *transfer,
 	if (put(transfer, file, part.data, err) == 0 &&
 	    simple(transfer, "MOVE", part.data, url.data, file->path, &status, err) == 0)
 		return 0;
-	(void)simple(&last, "DELETE", part.data, NULL, file->path, &status, &other);
+	scar_exchange_take_back(transfer, file->path, part.data, authorize);
 	return -1;
 }
 
