@@ -165,7 +165,7 @@ static int run_in(struct job *job, const struct scar_job *wishes, size_t index,
 {
 	scar_plan_auto struct scar_plan plan = {0};
 	scar_free_auto char *input_path = NULL;
-	const struct scar_plan_input input = {
+	struct scar_plan_input input = {
 		.config = &job->config,
 		.image = &job->container,
 		.invocation = &job->invocation,
@@ -175,16 +175,13 @@ static int run_in(struct job *job, const struct scar_job *wishes, size_t index,
 		.event = &job->event,
 		.item = &job->event.items[index],
 	};
-	struct scar_plan_input with_path = input;
 
 	if (job->config.download_input &&
 	    scar_staging_fetch(job->config.storage, input.item, workspace, 0, &input_path, err) < 0)
 		return -1;
-	with_path.input_path = input_path;
-	if (scar_plan_make(&with_path, &plan, err) < 0 ||
-	    scar_workspace_put_event(workspace, plan.payload->data, plan.payload->len, err) < 0 ||
-	    (plan.script &&
-	     scar_workspace_put_script(workspace, plan.script->data, plan.script->len, err) < 0))
+	input.input_path = input_path;
+	if (scar_plan_make(&input, &plan, err) < 0 ||
+	    scar_workspace_put_files(workspace, plan.payload, plan.script, err) < 0)
 		return -1;
 	return run_plan(job, &plan, workspace, err);
 }

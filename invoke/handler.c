@@ -171,16 +171,6 @@ static int choose_image(const struct scar_invoke_config *config, const struct sc
 	return 0;
 }
 
-static int prepare(const struct scar_workspace *workspace, const struct scar_plan *plan,
-		   struct scar_err *err)
-{
-	if (scar_workspace_put_event(workspace, plan->payload->data, plan->payload->len, err) < 0)
-		return -1;
-	if (!plan->script)
-		return 0;
-	return scar_workspace_put_script(workspace, plan->script->data, plan->script->len, err);
-}
-
 static bool wants_files(const struct scar_invoke_config *config)
 {
 	return config->output == SCAR_OUTPUT_FILES || config->output == SCAR_OUTPUT_ZIP;
@@ -268,7 +258,8 @@ static int run_with(const struct work *work, size_t index, const struct scar_wor
 		.input_path = input_path,
 	};
 
-	if (scar_plan_make(&input, &plan, err) < 0 || prepare(workspace, &plan, err) < 0)
+	if (scar_plan_make(&input, &plan, err) < 0 ||
+	    scar_workspace_put_files(workspace, plan.payload, plan.script, err) < 0)
 		return -1;
 	return run_plan(work, index, &plan, workspace, err);
 }
@@ -288,16 +279,14 @@ static int run_in(const struct work *work, size_t index, const struct scar_works
 
 static int run_item(const struct work *work, size_t index, struct scar_err *err)
 {
+	bool late = work->limits->stop_ms && scar_clock_left_ms(work->limits->stop_ms) == 0;
 	struct scar_workspace workspace = SCAR_WORKSPACE_NONE;
 	struct scar_err other;
 	int result;
 
-	if (work->delegated)
+	if (work->delegated || (late && delegates_too_much(work)))
 		return delegate_item(work, index, err);
-	if (work->limits->stop_ms && scar_clock_left_ms(work->limits->stop_ms) == 0 &&
-	    delegates_too_much(work))
-		return delegate_item(work, index, err);
-	if (work->limits->stop_ms && scar_clock_left_ms(work->limits->stop_ms) == 0)
+	if (late)
 		return scar_err_set(err, SCAR_ERR_TIMEOUT,
 				    "there was no time left to begin with this record");
 	if (scar_workspace_create(work->invoke->config->store_dir, work->invocation->request_id,

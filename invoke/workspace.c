@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "runtime/base/buf.h"
 #include "runtime/base/err.h"
 #include "runtime/base/fs.h"
 
@@ -274,6 +275,14 @@ int scar_workspace_put_script(const struct scar_workspace *workspace, const void
 			      struct scar_err *err)
 {
 	return put(workspace, IN_SCRIPT, 0755, data, len, err);
+}
+
+int scar_workspace_put_files(const struct scar_workspace *workspace, const struct scar_buf *payload,
+			     const struct scar_buf *script, struct scar_err *err)
+{
+	if (scar_workspace_put_event(workspace, payload->data, payload->len, err) < 0)
+		return -1;
+	return script ? scar_workspace_put_script(workspace, script->data, script->len, err) : 0;
 }
 
 int scar_workspace_remove(struct scar_workspace *workspace, struct scar_err *err)

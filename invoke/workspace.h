@@ -20,6 +20,7 @@
 
 #include "runtime/base/cleanup.h"
 
+struct scar_buf;
 struct scar_err;
 
 /** What the program sees of it; all below the bind of its /tmp. */
@@ -59,6 +60,9 @@ int scar_workspace_open_output(const struct scar_workspace *workspace, int *ret_
 /** Writes the script, executable. */
 int scar_workspace_put_script(const struct scar_workspace *workspace, const void *data, size_t len,
 			      struct scar_err *err);
+/** Both: the payload, and the script unless that is NULL. */
+int scar_workspace_put_files(const struct scar_workspace *workspace, const struct scar_buf *payload,
+			     const struct scar_buf *script, struct scar_err *err);
 /** Removes everything and closes; SCAR_WORKSPACE_NONE is fine. Fails if something could not be removed, closed nevertheless. */
 int scar_workspace_remove(struct scar_workspace *workspace, struct scar_err *err);
 

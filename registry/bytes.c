@@ -37,13 +37,21 @@ void scar_bytes_close(struct scar_bytes *bytes)
 	free(bytes);
 }
 
+static int check_range(const struct scar_bytes *bytes, uint64_t first, uint64_t len,
+		       struct scar_err *err)
+{
+	if (first > bytes->size_bytes || len > bytes->size_bytes - first)
+		return scar_err_set(err, SCAR_ERR_IMAGE, "the archive is cut short");
+	return 0;
+}
+
 int scar_bytes_copy(struct scar_bytes *bytes, const char *what, uint64_t first, uint64_t size_bytes,
 		    scar_http_sink sink, void *ctx, struct scar_err *err)
 {
 	if (size_bytes == 0)
 		return 0;
-	if (first > bytes->size_bytes || size_bytes > bytes->size_bytes - first)
-		return scar_err_set(err, SCAR_ERR_IMAGE, "the archive is cut short");
+	if (check_range(bytes, first, size_bytes, err) < 0)
+		return -1;
 	return bytes->ops->copy(bytes->impl, first, size_bytes, bytes->cancel, sink, ctx, err) < 0
 		       ? scar_err_wrap(err, "read %s", what)
 		       : 0;
@@ -99,8 +107,8 @@ static int move_window(struct scar_bytes *bytes, uint64_t first, size_t len, str
 int scar_bytes_read(struct scar_bytes *bytes, uint64_t first, void *data, size_t len,
 		    struct scar_err *err)
 {
-	if (first > bytes->size_bytes || len > bytes->size_bytes - first)
-		return scar_err_set(err, SCAR_ERR_IMAGE, "the archive is cut short");
+	if (check_range(bytes, first, len, err) < 0)
+		return -1;
 	if (!has(bytes, first, len) && move_window(bytes, first, len, err) < 0)
 		return -1;
 	memcpy(data, bytes->window + (first - bytes->window_first), len);

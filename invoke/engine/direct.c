@@ -7,12 +7,6 @@
 #include "invoke/engine/engine.h"
 #include "invoke/engine/spawn.h"
 
-static int probe(struct scar_err *err)
-{
-	(void)err;
-	return 0;
-}
-
 static void in_child(const struct scar_engine_spec *spec, void *ctx)
 {
 	(void)ctx;
@@ -30,5 +24,4 @@ static int start(const struct scar_engine_spec *spec, struct scar_process *ret_p
 	return scar_spawn(spec, in_child, NULL, ret_process, err);
 }
 
-const struct scar_engine_ops scar_engine_direct = {
-	.name = "direct", .probe = probe, .start = start};
+const struct scar_engine_ops scar_engine_direct = {.name = "direct", .start = start};

@@ -92,7 +92,7 @@ struct scar_engine_ops {
 		     struct scar_err *err);
 };
 
-/** Not one of them: starts a program of this machine as it is; only argv, envp, cwd and the descriptors of a spec count. */
+/** Not one of them, and nothing to probe: starts a program of this machine as it is; only argv, envp, cwd and the descriptors of a spec count. */
 extern const struct scar_engine_ops scar_engine_direct;
 
 /** The engines in the order in which "auto" tries them; NULL past the last. */
