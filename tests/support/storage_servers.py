@@ -120,6 +120,24 @@ http {{
         return (self.folder / "access").read_text()
 
 
+class Quiet(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def answer(self, status: int, body: bytes = b"", **headers: str) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def body(self) -> bytes:
+        return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
 class Cdmi:
     """Oneprovider's /cdmi/SPACE/PATH: X-Auth-Token, plain objects, containers made as needed, Range. `broken` names a path whose PUT is cut off."""
 
@@ -132,9 +150,7 @@ class Cdmi:
     def __enter__(self) -> "Cdmi":
         outer = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
+        class Handler(Quiet):
             def path_of(self) -> str | None:
                 outer.requests.append(f"{self.command} {self.path} {self.headers.get('Range', '')}".strip())
                 if self.headers.get("X-Auth-Token") != TOKEN:
@@ -142,16 +158,8 @@ class Cdmi:
                     return None
                 return unquote(self.path).removeprefix("/cdmi/")
 
-            def answer(self, status: int, body: bytes = b"", **headers: str) -> None:
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name.replace("_", "-"), value)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
             def do_PUT(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
+                body = self.body()
                 path = self.path_of()
                 if path is not None:
                     outer.objects[path] = body
@@ -184,9 +192,6 @@ class Cdmi:
                     return
                 self.wfile.write(body[start:])
 
-            def log_message(self, *_: object) -> None:
-                pass
-
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
@@ -197,24 +202,6 @@ class Cdmi:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
-
-
-class Quiet(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def answer(self, status: int, body: bytes = b"", **headers: str) -> None:
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name.replace("_", "-"), value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def body(self) -> bytes:
-        return self.rfile.read(int(self.headers.get("Content-Length", 0)))
-
-    def log_message(self, *_: object) -> None:
-        pass
 
 
 class Rucio:

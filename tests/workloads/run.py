@@ -28,6 +28,8 @@ JAILS = ("on", "kernel-4.14")
 SECONDS = 300
 # A ratio of processor time to the chroot's above this is pointed out; what a clock says depends on what else the machine does.
 SLOW = 1.3
+# What a shell says of a program that is not there: both sides would say the same, and nothing would be tested.
+MISSING = re.compile(r"^\S+: (line )?\d+: \S+: not found$|: command not found$")
 NATIVE = (
     'mount --make-rprivate / && mount --rbind /dev "$1/dev" && mount -t proc proc "$1/proc" && mount --rbind /sys "$1/sys" && '
     'root=$1 user=$2 groups=$3 && shift 3 && exec chroot --userspec="$user" --groups="$groups" "$root" "$@"'
@@ -152,6 +154,9 @@ def judge(case: Case, jail: str, native: Outcome, jailed: Outcome, verbose: bool
         return False
     if len(native.used_s) != 2 or len(jailed.used_s) != 2 or native.lines.count(f"== status {case.status}") != 2:
         print(f"FAIL {label}: {native.lines[-12:]}")
+        return False
+    if any(MISSING.search(line) for line in native.lines):
+        print(f"FAIL {label}: the image lacks a program: {[line for line in native.lines if MISSING.search(line)]}")
         return False
     first, second = (j / max(n, 0.01) for n, j in zip(native.used_s, jailed.used_s, strict=True))
     slow = "  <- slow" if second > SLOW else ""
