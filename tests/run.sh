@@ -5,7 +5,7 @@
 #
 # A folder tests/NAME whose rules.mk has a target NAME-test adds that group (see the Makefile). A group's last line of that form counts; a check without
 # one (a linter) is one test. A group that breaks without counting a failure counts one, so the status is 0 only when everything ran and
-# passed. Logs: build/test-logs/GROUP.log; the last line again in counts.
+# passed. Logs: build/test-logs/GROUP.log; the last line again in counts. What failed stands again before the table.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 # shellcheck source=/dev/null
@@ -20,7 +20,7 @@ for rules in tests/*/rules.mk; do
 done
 groups=(setup build unit asan fuzz-replay deps-check style-check format-check tidy "${suites[@]}" e2e)
 [ $# -eq 0 ] || groups=("$@")
-passed=0 failed=0 skipped=0 table=''
+passed=0 failed=0 skipped=0 table='' broken=()
 
 group_command() {
     case $1 in
@@ -79,11 +79,18 @@ for group in "${groups[@]}"; do
         echo "e2e: $s skipped, but SCAR_MUST_WORK=1"
         f=$((f + s)) s=0
     fi
+    [ "$f" -eq 0 ] || broken+=("$group")
     passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
     table+=$(printf '%-13s %7d %7d %7d %6d s' "$group" "$p" "$f" "$s" $((SECONDS - start)))$'\n'
     # Without the packages or the programs nothing after them means anything.
     if [ "$group" = setup ] && [ "$status" -ne 0 ]; then break; fi
 done
+# What a log says of its failures: ours, pytest's, cmocka's, a compiler's; the last lines where nothing looks like one.
+failures_of() { # GROUP
+    printf '\n== failed in %s\n' "$1"
+    grep -nE -A 8 '^(FAIL|FAILED|ERROR|NOT OK|fail|not ok)\b|^\[ +(FAILED|ERROR) +\]|(error|warning): |: Error [0-9]' "$logs/$1.log" | head -n 60 | grep . || tail -n 20 "$logs/$1.log"
+}
+for group in "${broken[@]}"; do failures_of "$group"; done
 printf '\n%-13s %7s %7s %7s %8s\n%s' group passed failed skipped time "$table"
 echo "$passed passed, $failed failed, $skipped skipped" | tee "$logs/counts"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

@@ -230,7 +230,6 @@ static void see_sent(void)
 
 static void ways(void)
 {
-	alarm(90);
 	see_names();
 	see_descriptors();
 	see_processes();

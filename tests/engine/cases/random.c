@@ -479,7 +479,6 @@ int conform_random_seeds(int argc, char **argv)
 
 static void of_the_suite(void)
 {
-	alarm(100);
 	for (unsigned seed = 1; seed <= SUITE_SEEDS; seed++)
 		run_program(seed, STEPS / 2);
 }

@@ -23,6 +23,14 @@
 static volatile sig_atomic_t hits, handler_errors;
 static sigjmp_buf back;
 
+/** One signal, in so many microseconds: a timer that repeats would leave a slow machine no time between two of them. */
+static void signal_soon(int delay_us)
+{
+	struct itimerval once = {{0, 0}, {0, delay_us}};
+
+	setitimer(ITIMER_REAL, &once, NULL);
+}
+
 static void count(int sig)
 {
 	struct stat st;
@@ -33,17 +41,17 @@ static void count(int sig)
 	/* A handler may make path calls of its own. */
 	if (stat("/conform", &st) < 0 || access("/no/such", F_OK) == 0)
 		handler_errors++;
+	signal_soon(500);
 	errno = saved;
 }
 
 static void storm_setup(int flags)
 {
 	struct sigaction action = {.sa_handler = count, .sa_flags = flags};
-	struct itimerval timer = {{0, 500}, {0, 500}};
 
 	hits = handler_errors = 0;
 	sigaction(SIGALRM, &action, NULL);
-	setitimer(ITIMER_REAL, &timer, NULL);
+	signal_soon(500);
 }
 
 static void storm_stop(void)
@@ -52,7 +60,6 @@ static void storm_stop(void)
 
 	setitimer(ITIMER_REAL, &none, NULL);
 	signal(SIGALRM, SIG_DFL);
-	alarm(20);
 }
 
 static int path_calls(int rounds)
@@ -127,9 +134,8 @@ static void jump_out(void)
 	struct sigaction alarm_action = {.sa_handler = jump, .sa_flags = SA_NODEFER};
 	sigaction(SIGALRM, &alarm_action, NULL);
 	for (int i = 0; i < 200; i++) {
-		struct itimerval once = {{0, 0}, {0, 200 + i}};
 		if (sigsetjmp(back, 1) == 0) {
-			setitimer(ITIMER_REAL, &once, NULL);
+			signal_soon(200 + i);
 			for (;;)
 				path_calls(1);
 		}
@@ -148,9 +154,8 @@ static void jump_often(void)
 	mkfifo("fifo", 0644);
 	sigaction(SIGALRM, &action, NULL);
 	for (int i = 0; i < 40; i++) {
-		struct itimerval once = {{0, 0}, {0, 3000}};
 		if (sigsetjmp(back, 1) == 0) {
-			setitimer(ITIMER_REAL, &once, NULL);
+			signal_soon(3000);
 			open("fifo", O_RDONLY | O_CLOEXEC);
 			see("not reached");
 		}
@@ -194,46 +199,58 @@ static void ignore(int sig)
 	hits++;
 }
 
+/* Until the call has ended: the first may come before the call waits. */
+static void again(int sig)
+{
+	(void)sig;
+	signal_soon(30000);
+}
+
+static const char *ended(long result)
+{
+	struct itimerval none = {{0, 0}, {0, 0}};
+	int errnum = errno;
+
+	setitimer(ITIMER_REAL, &none, NULL);
+	return result < 0 ? errno_name(errnum) : "ok";
+}
+
 static void interrupted(void)
 {
-	struct sigaction action = {.sa_handler = ignore};
-	struct itimerval once = {{0, 0}, {0, 30000}};
+	struct sigaction action = {.sa_handler = again};
 	char byte;
 	int ends[2];
 
 	pipe(ends);
 	sigaction(SIGALRM, &action, NULL);
-	setitimer(ITIMER_REAL, &once, NULL);
-	see("read: %s", read(ends[0], &byte, 1) < 0 ? errno_name(errno) : "ok");
-	setitimer(ITIMER_REAL, &once, NULL);
-	see("poll: %s", poll(NULL, 0, 5000) < 0 ? errno_name(errno) : "ok");
-	setitimer(ITIMER_REAL, &once, NULL);
-	see("nanosleep: %s",
-	    nanosleep(&(struct timespec){5, 0}, NULL) < 0 ? errno_name(errno) : "ok");
+	signal_soon(30000);
+	see("read: %s", ended(read(ends[0], &byte, 1)));
+	signal_soon(30000);
+	see("poll: %s", ended(poll(NULL, 0, -1)));
+	signal_soon(30000);
+	see("nanosleep: %s", ended(nanosleep(&(struct timespec){50, 0}, NULL)));
 	mkfifo("fifo", 0644);
-	setitimer(ITIMER_REAL, &once, NULL);
-	see("open of a fifo: %s", open("fifo", O_RDONLY) < 0 ? errno_name(errno) : "ok");
+	signal_soon(30000);
+	see("open of a fifo: %s", ended(open("fifo", O_RDONLY)));
 	sigset_t all;
 	sigfillset(&all);
 	sigdelset(&all, SIGALRM);
-	setitimer(ITIMER_REAL, &once, NULL);
-	see("sigsuspend: %s", sigsuspend(&all) < 0 ? errno_name(errno) : "ok");
-	setitimer(ITIMER_REAL, &once, NULL);
-	see("pselect: %s", pselect(0, NULL, NULL, NULL, &(struct timespec){5, 0}, &all) < 0
-				   ? errno_name(errno)
-				   : "ok");
-	setitimer(ITIMER_REAL, &once, NULL);
-	see("waitpid: %s", waitpid(-1, NULL, 0) < 0 ? errno_name(errno) : "ok");
+	signal_soon(30000);
+	see("sigsuspend: %s", ended(sigsuspend(&all)));
+	signal_soon(30000);
+	see("pselect: %s", ended(pselect(0, NULL, NULL, NULL, NULL, &all)));
+	signal_soon(30000);
+	see("waitpid: %s", ended(waitpid(-1, NULL, 0)));
 	action.sa_flags = SA_RESTART;
 	sigaction(SIGALRM, &action, NULL);
-	setitimer(ITIMER_REAL, &once, NULL);
+	signal_soon(30000);
 	pid_t pid = fork();
 	if (pid == 0) {
 		usleep(100000);
 		write(ends[1], "r", 1);
 		_exit(0);
 	}
-	see("read with SA_RESTART: %s", read(ends[0], &byte, 1) < 0 ? errno_name(errno) : "ok");
+	see("read with SA_RESTART: %s", ended(read(ends[0], &byte, 1)));
 	see_child("writer", pid);
 	storm_stop();
 }
@@ -335,12 +352,17 @@ static void switch_over(int sig)
 
 static void in_context(void)
 {
-	while (hits < 600)
+	/* At another place of the calls each time. */
+	while (hits < 600) {
+		signal_soon(20 + hits * 7 % 300);
 		switch_errors += path_calls(20);
+	}
 	finished++;
 	/* The others see it too, when their turn comes. */
-	while (finished < 3)
-		pause();
+	while (finished < 3) {
+		signal_soon(1000);
+		usleep(2000);
+	}
 }
 
 /* Threads of the program's own making, switched in a handler, also while they are inside a call. */
@@ -348,7 +370,6 @@ static void switching(void)
 {
 	enum { STACK = 256 * 1024 };
 	struct sigaction action = {.sa_handler = switch_over};
-	struct itimerval timer = {{0, 300}, {0, 300}};
 	static ucontext_t start;
 
 	hits = finished = switch_errors = current = 0;
@@ -360,7 +381,6 @@ static void switching(void)
 		makecontext(&contexts[i], in_context, 0);
 	}
 	sigaction(SIGALRM, &action, NULL);
-	setitimer(ITIMER_REAL, &timer, NULL);
 	swapcontext(&start, &contexts[0]);
 	storm_stop();
 	see("switched between calls: %d errors, finished %d", switch_errors, finished);
