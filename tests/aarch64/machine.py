@@ -27,7 +27,7 @@ CROSS = "aarch64-linux-gnu-"
 CROSS_LIBRARIES = Path("/usr/aarch64-linux-gnu/lib")
 KERNEL = "linux-image-cloud-arm64"
 PYTHON = ("libc6", "libexpat1", "zlib1g", "libssl3", "libbz2-1.0", "liblzma5", "libffi8", "libpython3.11-minimal", "libpython3.11-stdlib", "python3.11-minimal")
-SECONDS = 900
+SECONDS = 1500
 # Under emulation a second of work takes ten.
 MACHINE = ("-M", "virt", "-cpu", "cortex-a72", "-m", "3072", "-smp", "2", "-nographic", "-nic", "none", "-no-reboot")
 

@@ -440,19 +440,25 @@ static bool are_frames_dead(const struct scar_regs *r, const struct scar_thread 
 struct scar_regs *scar_frames_begin(struct scar_regs *regs)
 {
 	struct scar_thread *thread = scar_thread_self();
-	struct scar_regs *first;
+	struct scar_regs *first = regs;
+	const uint64_t all = ~0ull;
+	uint64_t mask;
 
 	if (regs->saved_top == (uint64_t)thread)
 		return regs;
-	if (!are_frames_dead(regs, thread)) {
-		if (regs->saved_top < (uint64_t)thread->low + 2 * SCAR_HANDLER_FRAME)
-			scar_loader_die("signal handlers interrupt each other too deeply", NULL, 0);
-		return regs;
+	/* A handler that jumps out of here too, again and again, would use up the stack. */
+	scar_sys(__NR_rt_sigprocmask, SIG_SETMASK, &all, &mask, sizeof(mask));
+	if (are_frames_dead(regs, thread)) {
+		/* Anew from the top, or each call that is left by a jump would begin a frame lower. */
+		first = (struct scar_regs *)(((uint64_t)thread - 256 - SCAR_ARCH_REGS_BYTES) &
+					     ~15ull);
+		memcpy(first, regs, SCAR_ARCH_REGS_BYTES);
+		first->saved_top = (uint64_t)thread;
+		thread->top = (char *)thread - SCAR_HANDLER_FRAME;
+	} else if (regs->saved_top < (uint64_t)thread->low + 2 * SCAR_HANDLER_FRAME) {
+		scar_loader_die("signal handlers interrupt each other too deeply", NULL, 0);
 	}
-	/* Anew from the top, or each call that is left by a jump would begin a frame lower. */
-	first = (struct scar_regs *)(((uint64_t)thread - 256 - SCAR_ARCH_REGS_BYTES) & ~15ull);
-	memcpy(first, regs, SCAR_ARCH_REGS_BYTES);
-	first->saved_top = (uint64_t)thread;
+	scar_sys(__NR_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof(mask));
 	return first;
 }
 

@@ -38,7 +38,8 @@ _start:
 /*
  * Puts struct scar_regs on the handler's stack and calls: %rcx is its `resume`, %r11 is free, all
  * else is the guest's, whose stack may have no room at all. Switch the stack first and reserve
- * after: a signal in between finds %rsp on our stack and continues below it.
+ * after: a signal in between finds %rsp on our stack and continues below it. Reserve before anything
+ * is written: a signal's handler on an alternate stack begins where the reserved part ends.
  */
 	.macro	CALL_HANDLER handler
 	mov	%gs:SCAR_THREAD_TOP, %r11
@@ -50,6 +51,7 @@ _start:
 1:	lea	-256(%r11), %r11	/* past a red zone */
 	and	$-16, %r11
 	xchg	%rsp, %r11
+	subq	$SCAR_HANDLER_FRAME, %gs:SCAR_THREAD_TOP
 	push	%rbx		/* C keeps them, but not if the call ends early */
 	push	%rbp
 	push	%r12
@@ -57,7 +59,7 @@ _start:
 	push	%r14
 	push	%r15
 	pushq	%gs:SCAR_THREAD_TOP
-	subq	$SCAR_HANDLER_FRAME, %gs:SCAR_THREAD_TOP
+	addq	$SCAR_HANDLER_FRAME, (%rsp)
 	push	%r11
 	push	%rcx
 	push	%r9
