@@ -81,16 +81,24 @@ static int perform(struct scar_attempt_target *target, struct scar_http *http,
 	return result;
 }
 
-static int token_get(void *ctx, const char *url, const char *authorization,
-		     struct scar_http_response *resp, struct scar_err *err)
+static int ask_for_token(void *ctx, const struct scar_auth_question *question,
+			 struct scar_http_response *resp, struct scar_err *err)
 {
 	struct scar_attempt *attempt = ctx;
-	struct scar_http_header header = {"Authorization", authorization};
-	struct scar_http_request req = {.url = url,
-					.headers = &header,
-					.header_count = authorization ? 1 : 0,
-					.max_body_bytes = SCAR_LIMIT_TOKEN_BYTES};
+	struct scar_http_header headers[2];
+	struct scar_http_request req = {
+		.url = question->url, .headers = headers, .max_body_bytes = SCAR_LIMIT_TOKEN_BYTES};
 
+	if (question->authorization)
+		headers[req.header_count++] = (struct scar_http_header){"Authorization",
+									question->authorization};
+	if (question->form) {
+		req.method = "POST";
+		req.body = question->form->data;
+		req.body_len = question->form->len;
+		headers[req.header_count++] = (struct scar_http_header){
+			"Content-Type", "application/x-www-form-urlencoded"};
+	}
 	return perform(attempt->target, attempt->http, &req, resp, err);
 }
 
@@ -198,8 +206,8 @@ static bool passes_by(const struct scar_attempt *attempt, const struct scar_err 
 
 static int challenged(struct scar_attempt *attempt, unsigned serial, struct scar_err *err)
 {
-	if (scar_auth_challenged(attempt->target->auth, attempt->resp, serial, token_get, attempt,
-				 err) == 0)
+	if (scar_auth_challenged(attempt->target->auth, attempt->resp, serial, ask_for_token,
+				 attempt, err) == 0)
 		return 0;
 	attempt->retry = passes_by(attempt, err);
 	return scar_err_wrap(err, "%s, %s", attempt->target->name, attempt->req->what);
@@ -226,7 +234,7 @@ int scar_attempt_run(struct scar_attempt *attempt, struct scar_err *err)
 			return -1;
 		/* Once elsewhere, a way back does not bring the credentials back. */
 		away = away || !scar_url_same_origin(&parsed, &target->origin);
-		if ((!away && scar_auth_header(target->auth, token_get, attempt, &authorization,
+		if ((!away && scar_auth_header(target->auth, ask_for_token, attempt, &authorization,
 					       &serial, err) < 0) ||
 		    send_to(attempt, url, authorization, err) < 0) {
 			attempt->retry = passes_by(attempt, err);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "registry/challenge.h"
+#include "registry/credentials.h"
 #include "runtime/base/base64.h"
 #include "runtime/base/buf.h"
 #include "runtime/base/clock.h"
@@ -21,6 +22,7 @@
 #define TOKEN_LIFE_MAX_S 86400
 /* Renewed this long before the end, so that it does not expire on its way. */
 #define TOKEN_MARGIN_S 10
+#define CLIENT_ID "scar"
 
 struct scar_auth {
 	char *repository;
@@ -28,6 +30,7 @@ struct scar_auth {
 	struct scar_url origin;
 	bool allow_plain;
 	pthread_mutex_t lock; /* for all below */
+	char *identity;       /* what to get tokens with instead of basic, or NULL */
 	struct scar_challenge challenge;
 	char *bearer;       /* "Bearer ..." */
 	int64_t expires_ms; /* epoch */
@@ -54,6 +57,17 @@ static int make_basic(const struct scar_auth_options *options, char **ret_basic,
 	return *ret_basic ? 0 : scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
 }
 
+static int take_credentials(struct scar_auth *auth, const struct scar_auth_options *options,
+			    struct scar_err *err)
+{
+	if (strcmp(options->username, SCAR_CREDENTIALS_TOKEN) != 0)
+		return make_basic(options, &auth->basic, err);
+	if (!options->password || !*options->password)
+		return scar_err_set(err, SCAR_ERR_CONFIG, "the identity token is empty");
+	auth->identity = strdup(options->password);
+	return auth->identity ? 0 : scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
+}
+
 int scar_auth_create(const struct scar_auth_options *options, struct scar_auth **ret_auth,
 		     struct scar_err *err)
 {
@@ -66,7 +80,7 @@ int scar_auth_create(const struct scar_auth_options *options, struct scar_auth *
 	auth->repository = strdup(options->repository);
 	if (!auth->repository)
 		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
-	if (options->username && make_basic(options, &auth->basic, err) < 0)
+	if (options->username && take_credentials(auth, options, err) < 0)
 		return -1;
 	if (options->realm) {
 		auth->challenge.scheme = SCAR_CHALLENGE_BEARER;
@@ -98,6 +112,7 @@ void scar_auth_free(struct scar_auth *auth)
 		return;
 	pthread_mutex_destroy(&auth->lock);
 	free_secret(auth->basic);
+	free_secret(auth->identity);
 	free_secret(auth->bearer);
 	free(auth->repository);
 	free(auth);
@@ -105,15 +120,18 @@ void scar_auth_free(struct scar_auth *auth)
 
 /* ---- tokens ---- */
 
-static int append_query(struct scar_buf *url, const char *key, const char *value,
-			struct scar_err *err)
+/** "key=value" with what has to come before it, unless the value is empty. */
+static int append_param(struct scar_buf *text, const char *before, const char *key,
+			const char *value, struct scar_err *err)
 {
-	if (scar_buf_printf(url, err, "%c%s=", strchr(url->data, '?') ? '&' : '?', key) < 0)
+	if (!*value)
+		return 0;
+	if (scar_buf_printf(text, err, "%s%s=", before, key) < 0)
 		return -1;
 	for (const char *p = value; *p; p++) {
 		int result = scar_url_char_is_unreserved(*p)
-				     ? scar_buf_append_char(url, *p, err)
-				     : scar_buf_printf(url, err, "%%%02X", (unsigned char)*p);
+				     ? scar_buf_append_char(text, *p, err)
+				     : scar_buf_printf(text, err, "%%%02X", (unsigned char)*p);
 
 		if (result < 0)
 			return -1;
@@ -122,24 +140,44 @@ static int append_query(struct scar_buf *url, const char *key, const char *value
 }
 
 /** The registry chooses the realm, so it is checked. */
-static int token_url(struct scar_auth *auth, struct scar_buf *url, struct scar_err *err)
+static int check_realm(const struct scar_auth *auth, struct scar_url *ret_realm,
+		       struct scar_err *err)
 {
-	const struct scar_challenge *challenge = &auth->challenge;
-	scar_buf_auto struct scar_buf scope;
+	const char *realm = auth->challenge.realm;
 	struct scar_url parsed;
 
-	scar_buf_init(&scope, SCAR_LIMIT_URL_BYTES);
-	if (scar_url_parse(challenge->realm, &parsed, err) < 0)
+	if (scar_url_parse(realm, &parsed, err) < 0)
 		return scar_err_wrap(err, "token server named by the registry");
 	if (!scar_url_may_lead(&auth->origin, &parsed, auth->allow_plain))
 		return scar_err_set(err, SCAR_ERR_PROTOCOL,
 				    "the registry names a token server that it may not: %.*s",
-				    (int)(parsed.rest - challenge->realm), challenge->realm);
-	if (scar_buf_append_str(url, challenge->realm, err) < 0 ||
-	    (challenge->service[0] && append_query(url, "service", challenge->service, err) < 0) ||
+				    (int)(parsed.rest - realm), realm);
+	*ret_realm = parsed;
+	return 0;
+}
+
+/** What the token is to be good for, as the registry says it. */
+static int append_scope(const struct scar_auth *auth, const char *before, struct scar_buf *text,
+			struct scar_err *err)
+{
+	const struct scar_challenge *challenge = &auth->challenge;
+	scar_buf_auto struct scar_buf scope;
+	size_t len = text->len;
+
+	scar_buf_init(&scope, SCAR_LIMIT_URL_BYTES);
+	if (append_param(text, before, "service", challenge->service, err) < 0 ||
 	    scar_buf_printf(&scope, err, "repository:%s:pull", auth->repository) < 0)
 		return -1;
-	return append_query(url, "scope", challenge->scope[0] ? challenge->scope : scope.data, err);
+	return append_param(text, text->len == len ? before : "&", "scope",
+			    challenge->scope[0] ? challenge->scope : scope.data, err);
+}
+
+static int identity_form(const struct scar_auth *auth, struct scar_buf *form, struct scar_err *err)
+{
+	if (scar_buf_append_str(form, "grant_type=refresh_token&client_id=" CLIENT_ID, err) < 0 ||
+	    append_scope(auth, "&", form, err) < 0)
+		return -1;
+	return append_param(form, "&", "refresh_token", auth->identity, err);
 }
 
 /** RFC 6750, 2.1: what may stand after "Bearer ". */
@@ -152,6 +190,21 @@ static bool token_ok(const char *token)
 			return false;
 	}
 	return true;
+}
+
+/** A token server may give a new identity token with each token; the old one is then not to be used again. */
+static int renew_identity(struct scar_auth *auth, const char *identity, struct scar_err *err)
+{
+	char *copy;
+
+	if (!auth->identity || !identity || !*identity)
+		return 0;
+	copy = strdup(identity);
+	if (!copy)
+		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
+	free_secret(auth->identity);
+	auth->identity = copy;
+	return 0;
 }
 
 static int take_token(struct scar_auth *auth, const struct scar_http_response *resp,
@@ -169,6 +222,8 @@ static int take_token(struct scar_auth *auth, const struct scar_http_response *r
 		token = scar_json_string(scar_json_get(root, "access_token"));
 	if (!token_ok(token))
 		return scar_err_set(err, SCAR_ERR_PROTOCOL, "the answer has no usable token");
+	if (renew_identity(auth, scar_json_string(scar_json_get(root, "refresh_token")), err) < 0)
+		return -1;
 	/* Absent or nonsense: the default stays. */
 	(void)scar_json_int(scar_json_get(root, "expires_in"), &life_s);
 	if (life_s < TOKEN_LIFE_DEFAULT_S)
@@ -186,6 +241,15 @@ static int take_token(struct scar_auth *auth, const struct scar_http_response *r
 
 static int refuse_token(const struct scar_auth *auth, int status, struct scar_err *err)
 {
+	/* RFC 6749, 5.2: 400 is for a grant that is no longer valid, too. */
+	if (auth->identity && (status == 400 || status == 401 || status == 403))
+		return scar_err_set(err, SCAR_ERR_AUTH,
+				    "it refused the identity token: log in again (HTTP %d)",
+				    status);
+	if (auth->identity && (status == 404 || status == 405))
+		return scar_err_set(err, SCAR_ERR_AUTH,
+				    "it takes no identity tokens: log in with a password (HTTP %d)",
+				    status);
 	if (status == 401 || status == 403)
 		return scar_err_set(err, SCAR_ERR_AUTH,
 				    auth->basic ? "it refused the user name or password (HTTP %d)"
@@ -199,18 +263,31 @@ static int refuse_token(const struct scar_auth *auth, int status, struct scar_er
 }
 
 /** Called with the lock held. */
-static int fetch_token(struct scar_auth *auth, scar_auth_get get, void *ctx, struct scar_err *err)
+static int fetch_token(struct scar_auth *auth, scar_auth_ask ask, void *ctx, struct scar_err *err)
 {
 	scar_http_response_auto struct scar_http_response resp;
-	scar_buf_auto struct scar_buf url;
+	scar_buf_auto struct scar_buf url, form;
+	struct scar_auth_question question = {.authorization = auth->basic};
+	const char *realm = auth->challenge.realm;
 	struct scar_url parsed;
 	int result;
 
 	scar_http_response_init(&resp);
 	scar_buf_init(&url, SCAR_LIMIT_URL_BYTES);
-	if (token_url(auth, &url, err) < 0 || scar_url_parse(url.data, &parsed, err) < 0)
+	scar_buf_init(&form, 3 * SCAR_LIMIT_TOKEN_BYTES + SCAR_LIMIT_URL_BYTES);
+	if (check_realm(auth, &parsed, err) < 0 || scar_buf_append_str(&url, realm, err) < 0)
 		return -1;
-	result = get(ctx, url.data, auth->basic, &resp, err);
+	if (auth->identity) {
+		result = identity_form(auth, &form, err);
+		question.form = &form;
+	} else {
+		result = append_scope(auth, strchr(realm, '?') ? "&" : "?", &url, err);
+	}
+	question.url = url.data;
+	if (result == 0)
+		result = ask(ctx, &question, &resp, err);
+	if (form.len)
+		explicit_bzero(form.data, form.len);
 	if (result == 0)
 		result = resp.status == 200 ? take_token(auth, &resp, err)
 					    : refuse_token(auth, resp.status, err);
@@ -219,7 +296,7 @@ static int fetch_token(struct scar_auth *auth, scar_auth_get get, void *ctx, str
 
 /* ---- what requests need ---- */
 
-static int current_header(struct scar_auth *auth, scar_auth_get get, void *ctx, char **ret_value,
+static int current_header(struct scar_auth *auth, scar_auth_ask ask, void *ctx, char **ret_value,
 			  unsigned *ret_serial, struct scar_err *err)
 {
 	const char *value = NULL;
@@ -227,7 +304,7 @@ static int current_header(struct scar_auth *auth, scar_auth_get get, void *ctx, 
 
 	if (auth->challenge.scheme == SCAR_CHALLENGE_BEARER) {
 		if ((!auth->bearer || scar_clock_epoch_ms() >= auth->expires_ms) &&
-		    fetch_token(auth, get, ctx, err) < 0)
+		    fetch_token(auth, ask, ctx, err) < 0)
 			return -1;
 		value = auth->bearer;
 	} else if (auth->challenge.scheme == SCAR_CHALLENGE_BASIC) {
@@ -243,13 +320,13 @@ static int current_header(struct scar_auth *auth, scar_auth_get get, void *ctx, 
 	return 0;
 }
 
-int scar_auth_header(struct scar_auth *auth, scar_auth_get get, void *ctx, char **ret_value,
+int scar_auth_header(struct scar_auth *auth, scar_auth_ask ask, void *ctx, char **ret_value,
 		     unsigned *ret_serial, struct scar_err *err)
 {
 	int result;
 
 	pthread_mutex_lock(&auth->lock);
-	result = current_header(auth, get, ctx, ret_value, ret_serial, err);
+	result = current_header(auth, ask, ctx, ret_value, ret_serial, err);
 	pthread_mutex_unlock(&auth->lock);
 	return result;
 }
@@ -267,11 +344,11 @@ static void read_challenges(const struct scar_http_response *resp,
 }
 
 static int answer_challenge(struct scar_auth *auth, const struct scar_challenge *challenge,
-			    scar_auth_get get, void *ctx, struct scar_err *err)
+			    scar_auth_ask ask, void *ctx, struct scar_err *err)
 {
 	if (challenge->scheme == SCAR_CHALLENGE_BEARER) {
 		auth->challenge = *challenge;
-		return fetch_token(auth, get, ctx, err);
+		return fetch_token(auth, ask, ctx, err);
 	}
 	if (challenge->scheme == SCAR_CHALLENGE_NONE)
 		return scar_err_set(
@@ -279,7 +356,8 @@ static int answer_challenge(struct scar_auth *auth, const struct scar_challenge 
 			"the registry asks for an authentication that is not supported");
 	if (!auth->basic)
 		return scar_err_set(err, SCAR_ERR_AUTH,
-				    "the registry asks for a user name and password");
+				    "the registry asks for a user name and password%s",
+				    auth->identity ? ", not for an identity token" : "");
 	if (auth->challenge.scheme == SCAR_CHALLENGE_BASIC)
 		return scar_err_set(err, SCAR_ERR_AUTH,
 				    "the registry refused the user name or password");
@@ -289,7 +367,7 @@ static int answer_challenge(struct scar_auth *auth, const struct scar_challenge 
 }
 
 int scar_auth_challenged(struct scar_auth *auth, const struct scar_http_response *resp,
-			 unsigned serial, scar_auth_get get, void *ctx, struct scar_err *err)
+			 unsigned serial, scar_auth_ask ask, void *ctx, struct scar_err *err)
 {
 	struct scar_challenge challenge = {.scheme = SCAR_CHALLENGE_NONE};
 	int result = 0;
@@ -298,7 +376,7 @@ int scar_auth_challenged(struct scar_auth *auth, const struct scar_http_response
 	pthread_mutex_lock(&auth->lock);
 	/* Another thread may have met the same challenge and have new credentials by now. */
 	if (auth->serial == serial)
-		result = answer_challenge(auth, &challenge, get, ctx, err);
+		result = answer_challenge(auth, &challenge, ask, ctx, err);
 	pthread_mutex_unlock(&auth->lock);
 	return result;
 }

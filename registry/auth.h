@@ -2,8 +2,8 @@
 /**
  * @file auth.h
  * Authorization of the requests to one repository of one registry: none, Basic, or a Bearer token from the token
- * server that the registry names (distribution, "Token Authentication Specification"), asked for with credentials
- * if there are any, else anonymously. The token is kept until shortly before it expires and is shared by all threads;
+ * server that the registry names (distribution, "Token Authentication Specification"), asked for with user name and
+ * password, with an identity token ("OAuth2 Token Authentication"), or else anonymously. The token is kept until shortly before it expires and is shared by all threads;
  * while one fetches it the others wait. Internal to registry/.
  */
 #ifndef SCAR_REGISTRY_AUTH_H
@@ -11,19 +11,26 @@
 
 #include <stdbool.h>
 
+struct scar_buf;
 struct scar_err;
 struct scar_http_response;
 struct scar_url;
 struct scar_auth;
 
-/** GETs an URL; authorization may be NULL. 0 when any response came. */
-typedef int (*scar_auth_get)(void *ctx, const char *url, const char *authorization,
+struct scar_auth_question {
+	const char *url;
+	const char *authorization;   /**< header, or NULL */
+	const struct scar_buf *form; /**< to POST, URL-encoded; NULL: GET */
+};
+
+/** Asks a token server. 0 when any response came. */
+typedef int (*scar_auth_ask)(void *ctx, const struct scar_auth_question *question,
 			     struct scar_http_response *resp, struct scar_err *err);
 
 /** Strings are copied. */
 struct scar_auth_options {
 	const char *repository;
-	const char *username; /**< NULL: anonymous */
+	const char *username; /**< NULL: anonymous; SCAR_CREDENTIALS_TOKEN: see credentials.h */
 	const char *password;
 	/** A token server known beforehand, asked before the first request; saves a refused one. NULL: none. */
 	const char *realm;
@@ -41,14 +48,14 @@ void scar_auth_free(struct scar_auth *auth);
  * The value of the Authorization header to send now (free()), NULL for none. *ret_serial tells which credentials it
  * is, for scar_auth_challenged(). May fetch a token.
  */
-int scar_auth_header(struct scar_auth *auth, scar_auth_get get, void *ctx, char **ret_value,
+int scar_auth_header(struct scar_auth *auth, scar_auth_ask ask, void *ctx, char **ret_value,
 		     unsigned *ret_serial, struct scar_err *err);
 /**
  * The registry answered 401 to a request sent with the credentials `serial`. 0: other credentials are at hand, send again.
  * -1: SCAR_ERR_AUTH if nothing more can be tried, or why the token server did not answer.
  */
 int scar_auth_challenged(struct scar_auth *auth, const struct scar_http_response *resp,
-			 unsigned serial, scar_auth_get get, void *ctx, struct scar_err *err);
+			 unsigned serial, scar_auth_ask ask, void *ctx, struct scar_err *err);
 
 static inline void scar_cleanup_auth(struct scar_auth **auth)
 {

@@ -27,6 +27,16 @@ void scar_credentials_clear(struct scar_credentials *credentials)
 	memset(credentials, 0, sizeof(*credentials));
 }
 
+int scar_credentials_set(struct scar_credentials *credentials, const char *username,
+			 const char *password, struct scar_err *err)
+{
+	credentials->username = strdup(username);
+	credentials->password = strdup(password);
+	if (!credentials->username || !credentials->password)
+		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
+	return 0;
+}
+
 /** Keys are hosts, or URLs of old logins: "https://index.docker.io/v1/". */
 static bool key_names(const char *key, const char *registry)
 {
@@ -44,16 +54,6 @@ static bool key_names(const char *key, const char *registry)
 	return strlen(registry) == len && strncmp(host, registry, len) == 0;
 }
 
-static int take_pair(const char *username, const char *password, struct scar_credentials *found,
-		     struct scar_err *err)
-{
-	found->username = strdup(username);
-	found->password = strdup(password);
-	if (!found->username || !found->password)
-		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
-	return 0;
-}
-
 /** name:password in text, which is changed. */
 static int take_joined(struct scar_buf *pair, const char *what, struct scar_credentials *found,
 		       struct scar_err *err)
@@ -63,7 +63,7 @@ static int take_joined(struct scar_buf *pair, const char *what, struct scar_cred
 	if (!colon || strlen(pair->data) != pair->len)
 		return scar_err_set(err, SCAR_ERR_CONFIG, "%s is not NAME:PASSWORD", what);
 	*colon = '\0';
-	return take_pair(pair->data, colon + 1, found, err);
+	return scar_credentials_set(found, pair->data, colon + 1, err);
 }
 
 int scar_credentials_from_auth(const char *auth, struct scar_credentials *ret_found,
@@ -83,14 +83,18 @@ int scar_credentials_from_auth(const char *auth, struct scar_credentials *ret_fo
 static int take_entry(const struct scar_json *entry, struct scar_credentials *found,
 		      struct scar_err *err)
 {
+	const char *identity = scar_json_string(scar_json_get(entry, "identitytoken"));
 	const char *auth = scar_json_string(scar_json_get(entry, "auth"));
 	const char *username = scar_json_string(scar_json_get(entry, "username"));
 	const char *password = scar_json_string(scar_json_get(entry, "password"));
 
+	/* Beside it "auth" has a name, but no password. */
+	if (identity && *identity)
+		return scar_credentials_set(found, SCAR_CREDENTIALS_TOKEN, identity, err);
 	if (auth && *auth)
 		return scar_credentials_from_auth(auth, found, err);
 	if (username && *username && password)
-		return take_pair(username, password, found, err);
+		return scar_credentials_set(found, username, password, err);
 	return 0; /* kept by a credential helper */
 }
 
@@ -168,7 +172,7 @@ static int take_object(const struct scar_json *root, const char *what,
 		return scar_err_set(err, SCAR_ERR_CONFIG,
 				    "%s has neither \"auths\" nor \"username\" and \"password\"",
 				    what);
-	return take_pair(username, password, found, err);
+	return scar_credentials_set(found, username, password, err);
 }
 
 int scar_credentials_from_secret(const char *text, const char *what, const char *registry,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file credentials.h
- * User names and passwords from a Docker config.json, as `docker login` and `podman login` write it: its "auths", else the
- * credential helper that it names; and from the text of a secret. Internal to registry/.
+ * User names and passwords, or identity tokens, from a Docker config.json, as `docker login` and `podman login` write it: its
+ * "auths", else the credential helper that it names; and from the text of a secret. Internal to registry/.
  */
 #ifndef SCAR_REGISTRY_CREDENTIALS_H
 #define SCAR_REGISTRY_CREDENTIALS_H
@@ -13,10 +13,17 @@
 
 struct scar_err;
 
+/** In place of a user name: the password is an identity token. Docker's credential helpers began with it. */
+#define SCAR_CREDENTIALS_TOKEN "<token>"
+
 struct scar_credentials {
 	char *username; /**< NULL: none found */
 	char *password;
 };
+
+/** Copies both into empty credentials. */
+int scar_credentials_set(struct scar_credentials *credentials, const char *username,
+			 const char *password, struct scar_err *err);
 
 /**
  * Looks up a registry (canonical name as in struct scar_ref). A file that does not exist or does not know the registry

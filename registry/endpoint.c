@@ -54,13 +54,9 @@ static int find_credentials(struct opening *opening, const char *registry, bool 
 {
 	const struct scar_source_options *options = opening->options;
 
-	if (options->username && !is_mirror) {
-		found->username = strdup(options->username);
-		found->password = strdup(options->password ? options->password : "");
-		return found->username && found->password
-			       ? 0
-			       : scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
-	}
+	if (options->username && !is_mirror)
+		return scar_credentials_set(found, options->username,
+					    options->password ? options->password : "", err);
 	if (options->secret && from_secret(opening, registry, is_mirror, found, err) < 0)
 		return -1;
 	if (!found->username && options->docker_config &&

@@ -163,13 +163,8 @@ static int take_answer(const struct scar_buf *answer, const char *program,
 	if (!username || !*username || !secret)
 		return scar_err_set(err, SCAR_ERR_CONFIG, "%s gives no user name and secret",
 				    program);
-	if (strcmp(username, "<token>") == 0)
-		return scar_err_set(err, SCAR_ERR_UNSUPPORTED,
-				    "%s gives an identity token, which is not supported", program);
-	found.username = strdup(username);
-	found.password = strdup(secret);
-	if (!found.username || !found.password)
-		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
+	if (scar_credentials_set(&found, username, secret, err) < 0)
+		return -1;
 	*ret_found = found;
 	memset(&found, 0, sizeof(found));
 	return 0;

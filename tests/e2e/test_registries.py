@@ -134,6 +134,30 @@ def test_credential_helpers_are_asked(probe, tmp_path):  # noqa: F811
         refused(probe("-c", config, "stuck.example/x", PATH=path), "config", "was ended")
 
 
+def test_an_identity_token_is_traded_for_tokens(probe, tmp_path):  # noqa: F811
+    with Registry("token") as registry:
+        reference = registry.push(images.image("layered"), "group/layered")
+        pushes = len(registry.tokens.requests)
+        config, path = tmp_path / "config.json", f"{tmp_path}:/usr/bin:/bin"
+        helper = tmp_path / "docker-credential-vault"
+        helper.write_text(HELPER.format(host=registry.host, user="<token>", password=registry.tokens.identity))
+        helper.chmod(0o755)
+        # As `docker login` keeps it, and as a credential helper gives it.
+        login = {"auth": "MDAwMDAwMDAtMDAwMC0wMDAwLTAwMDAtMDAwMDAwMDAwMDAwOg==", "identitytoken": registry.tokens.identity}
+        for document in ({"auths": {registry.host: login}}, {"credsStore": "vault"}):
+            config.write_text(json.dumps(document))
+            assert_pulled(tmp_path, probe("-c", config, "-j", "4", "-o", tmp_path, reference, PATH=path))
+        # One each, and nothing of it in an address.
+        assert registry.tokens.requests[pushes:] == ["/token", "/token"]
+        config.write_text(json.dumps({"auths": {registry.host: login | {"identitytoken": "gone-secret"}}}))
+        done = probe("-c", config, reference)
+        refused(done, "auth", "refused the identity token")
+        assert "gone-secret" not in done.stderr
+    with Registry("basic") as registry:
+        reference = registry.push(images.image("busybox"), "busybox")
+        refused(probe("-u", f"<token>:{PASSWORD}", reference), "auth", "not for an identity token")
+
+
 def test_mirrors_come_first_and_the_registry_last(probe, registry, tmp_path):  # noqa: F811
     with Registry() as mirror, Registry() as second:
         reference = registry.push(images.image("layered"), "group/layered")

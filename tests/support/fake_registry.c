@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/base/buf.h"
 #include "runtime/base/err.h"
 
 static const char prefix[] = "/v2/test/image/";
@@ -33,7 +34,21 @@ static void copy_field(const struct scar_http1_message *req, const char *name, c
 	snprintf(dst, size, "%s", value ? value : "");
 }
 
-static const struct fake_request *record(struct fake_registry *fake,
+/** Forms are short and not chunked, so a copy of the message is all that reading one changes. */
+static void copy_form(struct scar_http1 *conn, const struct scar_http1_message *req, char *dst,
+		      size_t size)
+{
+	struct scar_http1_message body = *req;
+	scar_buf_auto struct scar_buf form;
+	struct scar_err err;
+
+	scar_buf_init(&form, size - 1);
+	if (strcmp(req->method, "POST") == 0)
+		must(scar_http1_read_body_all(conn, &body, &form, 0, &err) == 0, "form");
+	snprintf(dst, size, "%s", form.len ? form.data : "");
+}
+
+static const struct fake_request *record(struct fake_registry *fake, struct scar_http1 *conn,
 					 const struct scar_http1_message *req)
 {
 	struct fake_request *request = &fake->requests[fake->request_count];
@@ -43,6 +58,7 @@ static const struct fake_request *record(struct fake_registry *fake,
 	copy_field(req, "Authorization", request->authorization, sizeof(request->authorization));
 	copy_field(req, "Range", request->range, sizeof(request->range));
 	copy_field(req, "Accept", request->accept, sizeof(request->accept));
+	copy_form(conn, req, request->form, sizeof(request->form));
 	fake->request_count++;
 	return request;
 }
@@ -85,8 +101,12 @@ static void answer_token(struct fake_registry *fake, struct scar_http1 *conn,
 		http_script_head(conn, 401, "", 0);
 		return;
 	}
-	snprintf(body, sizeof(body), "{\"access_token\":\"token-%u\",\"expires_in\":300}",
-		 ++fake->tokens);
+	if (fake->identity && strcmp(request->form, fake->identity) != 0) {
+		http_script_head(conn, 400, "", 0);
+		return;
+	}
+	snprintf(body, sizeof(body), "{\"access_token\":\"token-%u\",\"expires_in\":300%s}",
+		 ++fake->tokens, fake->renewal ? fake->renewal : "");
 	http_script_head(conn, 200, "Content-Type: application/json\r\n", strlen(body));
 	http_script_body(conn, body, strlen(body));
 }
@@ -174,7 +194,7 @@ static void answer_content(struct fake_registry *fake, struct scar_http1 *conn,
 static void answer(void *ctx, struct scar_http1 *conn, const struct scar_http1_message *req)
 {
 	struct fake_registry *fake = ctx;
-	const struct fake_request *request = record(fake, req);
+	const struct fake_request *request = record(fake, conn, req);
 	const struct fake_content *content = find(fake, request->target);
 	const struct fake_fault *fault = next_fault(fake, request->target);
 

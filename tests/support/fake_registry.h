@@ -53,6 +53,7 @@ struct fake_request {
 	char authorization[128]; /**< "" if there was none */
 	char range[64];
 	char accept[512];
+	char form[512]; /**< of a POST */
 };
 
 struct fake_registry {
@@ -67,9 +68,11 @@ struct fake_registry {
 	enum fake_auth auth;
 	const char *
 		basic; /**< expected by FAKE_BASIC, and by the token server unless NULL: "Basic ..." */
-	const char *realm; /**< NULL: the registry's own /token */
-	unsigned tokens;   /**< issued; only the last is valid */
-	bool revoke_once;  /**< the next request with a token finds it revoked */
+	const char *identity; /**< form that the token server wants, unless NULL */
+	const char *renewal;  /**< more members of its answer, or NULL */
+	const char *realm;    /**< NULL: the registry's own /token */
+	unsigned tokens;      /**< issued; only the last is valid */
+	bool revoke_once;     /**< the next request with a token finds it revoked */
 	struct fake_request requests[FAKE_REQUESTS];
 	size_t request_count;
 };

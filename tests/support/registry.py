@@ -19,6 +19,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
@@ -44,9 +45,9 @@ def make_certificate(folder: Path, name: str = "localhost") -> tuple[Path, Path]
 
 
 class TokenServer:
-    """Docker's token protocol: basic credentials (or none) in, a signed JWT for the scopes asked for out."""
+    """Docker's token protocol: basic credentials (or none), or by POST an identity token, in; a signed JWT for the scopes asked for out."""
 
-    issuer, service = "scar-tests", "test-registry"
+    issuer, service, identity = "scar-tests", "test-registry", "identity/token+1="
 
     def __init__(self, key: Path, certificate: Path, anonymous: bool) -> None:
         self._key, self._anonymous = key, anonymous
@@ -60,7 +61,13 @@ class TokenServer:
 
             def do_GET(self) -> None:
                 outer.requests.append(self.path)
-                status, document = outer.answer(self.path, self.headers.get("Authorization"))
+                self.reply(*outer.answer(self.path, self.headers.get("Authorization")))
+
+            def do_POST(self) -> None:
+                outer.requests.append(self.path)
+                self.reply(*outer.exchange(self.rfile.read(int(self.headers["Content-Length"])).decode(), self.headers))
+
+            def reply(self, status: int, document: dict) -> None:
                 body = json.dumps(document).encode()
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
@@ -80,10 +87,24 @@ class TokenServer:
         if authorization not in ((None, good) if self._anonymous else (good,)):
             return 401, {"details": "incorrect username or password"}
         query = urllib.parse.parse_qs(urllib.parse.urlsplit(path).query)
+        return 200, {"token": self._token(" ".join(query.get("scope", [])), bool(authorization)), "expires_in": 300}
+
+    def exchange(self, text: str, headers: Message) -> tuple[int, dict]:
+        """The refresh_token grant of "OAuth2 Token Authentication"."""
+        form = dict(urllib.parse.parse_qsl(text, strict_parsing=True))
+        if headers.get_content_type() != "application/x-www-form-urlencoded" or headers.get("Authorization"):
+            return 400, {"error": "invalid_request"}
+        if form.get("grant_type") != "refresh_token" or form.get("service") != self.service or not form.get("client_id"):
+            return 400, {"error": "invalid_request"}
+        if form.get("refresh_token") != self.identity:
+            return 401, {"error": "invalid_grant"}
+        return 200, {"access_token": self._token(form.get("scope", ""), True), "scope": form.get("scope", ""), "expires_in": 300}
+
+    def _token(self, scopes: str, is_known: bool) -> str:
         access = []
-        for scope in " ".join(query.get("scope", [])).split():
+        for scope in scopes.split():
             kind, name, actions = scope.rsplit(":", 2) if scope.count(":") > 1 else (*scope.split(":"), "")
-            allowed = [action for action in actions.split(",") if authorization or action == "pull"]
+            allowed = [action for action in actions.split(",") if is_known or action == "pull"]
             access.append({"type": kind, "name": name, "actions": allowed})
         now = int(time.time())
         claims = {
@@ -96,7 +117,7 @@ class TokenServer:
             "jti": str(now),
             "access": access,
         }
-        return 200, {"token": self._sign(claims), "expires_in": 300}
+        return self._sign(claims)
 
     def _sign(self, claims: dict) -> str:
         def part(document: object) -> str:

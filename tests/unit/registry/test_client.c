@@ -725,6 +725,55 @@ static void gives_credentials_to_the_token_server_only(void **state)
 	resolve_fails(world, ":one", SCAR_ERR_AUTH, "refused the user name or password");
 }
 
+#define IDENTITY_FORM                                                    \
+	"grant_type=refresh_token&client_id=scar&service=fake%20service" \
+	"&scope=repository%3Atest%2Fimage%3Apull&refresh_token="
+
+static void trades_an_identity_token_for_tokens(void **state)
+{
+	struct world *world = *state;
+
+	world->fake.auth = FAKE_BEARER;
+	world->fake.identity = IDENTITY_FORM "a%2Fb%2Bc%3D%26d";
+	world->options.username = "<token>";
+	world->options.password = "a/b+c=&d";
+	resolve_works(world, ":one");
+	/* It is in the form alone: not in the address, and the registry does not see it. */
+	assert_int_equal(fake_count(&world->fake, "/token?x=y"), 1);
+	assert_int_equal(fake_count(&world->fake, "scope"), 0);
+	for (size_t i = 0; i < world->fake.request_count; i++)
+		assert_null(strstr(world->fake.requests[i].authorization, "Basic"));
+	world->options.password = "expired";
+	resolve_fails(world, ":one", SCAR_ERR_AUTH, "refused the identity token");
+	fail_times(world, "/token", 1, 405, "");
+	resolve_fails(world, ":one", SCAR_ERR_AUTH, "takes no identity tokens");
+	world->fake.auth = FAKE_BASIC;
+	world->fake.basic = USER_BASIC;
+	resolve_fails(world, ":one", SCAR_ERR_AUTH, "not for an identity token");
+}
+
+static void goes_on_with_the_identity_token_that_replaces_the_last(void **state)
+{
+	struct world *world = *state;
+	scar_source_auto struct scar_source *source = NULL;
+	struct collector collector = {.data = malloc(LAYER_BYTES)};
+	scar_image_auto struct scar_image *image = NULL;
+	struct scar_err err;
+
+	world->fake.auth = FAKE_BEARER;
+	world->fake.identity = IDENTITY_FORM "first";
+	world->fake.renewal = ",\"refresh_token\":\"second\"";
+	world->options.username = "<token>";
+	world->options.password = "first";
+	source = open_ref(world, ":one");
+	assert_int_equal(scar_source_resolve(source, &image, &err), 0);
+	world->fake.identity = IDENTITY_FORM "second";
+	world->fake.revoke_once = true;
+	assert_int_equal(scar_source_blob(source, &world->layer, collect, &collector, &err), 0);
+	assert_int_equal(fake_count(&world->fake, "/token"), 2);
+	free(collector.data);
+}
+
 static void replaces_a_token_that_was_revoked(void **state)
 {
 	struct world *world = *state;
@@ -868,6 +917,8 @@ int main(void)
 		TEST(refuses_a_redirect_that_leads_nowhere),
 		TEST(gets_an_anonymous_token),
 		TEST(gives_credentials_to_the_token_server_only),
+		TEST(trades_an_identity_token_for_tokens),
+		TEST(goes_on_with_the_identity_token_that_replaces_the_last),
 		TEST(replaces_a_token_that_was_revoked),
 		TEST(answers_basic_challenges),
 		TEST(does_not_ask_a_token_server_it_may_not),

@@ -13,14 +13,17 @@
 #include "runtime/base/err.h"
 
 /* dXNlcjpwYTpzcw== is "user:pa:ss" */
-static const char logins[] = "{\"auths\":{"
-			     "\"https://index.docker.io/v1/\":{\"auth\":\"dXNlcjpwYTpzcw==\"},"
-			     "\"ghcr.io\":{\"username\":\"u\",\"password\":\"p\"},"
-			     "\"quay.io/org\":{\"auth\":\"dXNlcjpwYTpzcw==\"},"
-			     "\"helper.example\":{},"
-			     "\"broken.example\":{\"auth\":\"!!\"},"
-			     "\"nocolon.example\":{\"auth\":\"dXNlcg==\"},"
-			     "\"localhost:5000\":{\"auth\":\"dXNlcjo=\"}}}";
+static const char logins[] =
+	"{\"auths\":{"
+	"\"https://index.docker.io/v1/\":{\"auth\":\"dXNlcjpwYTpzcw==\"},"
+	"\"ghcr.io\":{\"username\":\"u\",\"password\":\"p\"},"
+	"\"quay.io/org\":{\"auth\":\"dXNlcjpwYTpzcw==\"},"
+	"\"helper.example\":{},"
+	"\"azure.example\":{\"auth\":\"dXNlcjo=\",\"identitytoken\":\"refresh/1\"},"
+	"\"old.example\":{\"auth\":\"dXNlcjo=\",\"identitytoken\":\"\"},"
+	"\"broken.example\":{\"auth\":\"!!\"},"
+	"\"nocolon.example\":{\"auth\":\"dXNlcg==\"},"
+	"\"localhost:5000\":{\"auth\":\"dXNlcjo=\"}}}";
 
 static int look_up(const char *registry, struct scar_credentials *found, struct scar_err *err)
 {
@@ -35,6 +38,8 @@ static void finds_logins_in_each_form(void **state)
 		{"docker.io", "user", "pa:ss"},
 		{"ghcr.io", "u", "p"},
 		{"localhost:5000", "user", ""},
+		{"azure.example", SCAR_CREDENTIALS_TOKEN, "refresh/1"},
+		{"old.example", "user", ""},
 	};
 
 	(void)state;
