@@ -114,6 +114,7 @@ const uint8_t scar_call_kinds[SCAR_CALLS_MAX] = {
 	[__NR_rt_sigaction] = OWN,
 	[__NR_rt_sigprocmask] = OWN,
 	[__NR_rt_sigsuspend] = OWN,
+	[__NR_sigaltstack] = OWN,
 	[__NR_prctl] = OWN,
 	/* Our own descriptor must survive a guest that closes or overwrites all. */
 	[__NR_dup3] = OWN,

@@ -205,11 +205,11 @@ static void run_case(const struct conform_case *c)
 int main(int argc, char **argv)
 {
 	static const struct conform_group *const groups[] = {
-		&conform_jobs,        &conform_paths,       &conform_calls,    &conform_exec,
-		&conform_proc,        &conform_process,     &conform_signals,  &conform_sockets,
-		&conform_identity,    &conform_memory,      &conform_pointers, &conform_matrix,
-		&conform_moves_group, &conform_descriptors, &conform_random,   &conform_canary,
-		&conform_corners};
+		&conform_jobs,    &conform_paths,       &conform_calls,       &conform_exec,
+		&conform_proc,    &conform_process,     &conform_signals,     &conform_stacks,
+		&conform_sockets, &conform_identity,    &conform_memory,      &conform_pointers,
+		&conform_matrix,  &conform_moves_group, &conform_descriptors, &conform_random,
+		&conform_canary,  &conform_corners};
 
 	if (argc > 1 && argv[1][0] == '@')
 		return conform_helper(argc, argv);

@@ -30,7 +30,7 @@ extern const struct conform_group conform_jobs;
 extern const struct conform_group conform_paths, conform_calls, conform_exec, conform_proc,
 	conform_process, conform_signals, conform_sockets, conform_identity, conform_memory,
 	conform_pointers, conform_matrix, conform_moves_group, conform_descriptors, conform_random,
-	conform_canary, conform_corners;
+	conform_canary, conform_corners, conform_stacks;
 
 /** One line of what is observed. */
 void see(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -58,10 +58,14 @@ void scar_hold(int fd)
 
 void scar_frame_end(const struct scar_frame *frame)
 {
+	struct scar_thread *thread = scar_thread_self();
+
 	for (int i = 0; i < 2; i++)
 		if (frame->held[i] >= 0)
 			scar_sys(__NR_close, frame->held[i]);
-	scar_thread_self()->frame = frame->outer;
+	thread->frame = frame->outer;
+	if (thread->alt_bytes)
+		scar_altstack_leave(thread, frame->regs->sp);
 }
 
 #if SCAR_ARCH_HAS_POINTS
@@ -419,6 +423,7 @@ static long run_own(struct scar_regs *r)
 	case __NR_rt_sigaction: return scar_call_sigaction(r);
 	case __NR_rt_sigprocmask: return scar_call_sigprocmask(r);
 	case __NR_rt_sigsuspend: return scar_call_sigsuspend(r);
+	case __NR_sigaltstack: return scar_call_sigaltstack(r);
 	default: return scar_call_identity(r);
 	}
 }
@@ -426,39 +431,29 @@ static long run_own(struct scar_regs *r)
 /*
  * The thread's stack was in use, yet the guest is on its own: either on its alternate stack in
  * a signal handler that interrupted us, or it left one by siglongjmp, and the frames are dead.
+ * No system call here: a handler that jumps out of it too, again and again, would use up the stack.
  */
 static bool are_frames_dead(const struct scar_regs *r, const struct scar_thread *thread)
 {
-	stack_t stack;
-
-	if (r->sp >= (uint64_t)thread->low && r->sp <= (uint64_t)thread)
-		return false;
-	return scar_sys(__NR_sigaltstack, NULL, &stack) || (stack.ss_flags & SS_DISABLE) ||
-	       r->sp < (uint64_t)stack.ss_sp || r->sp > (uint64_t)stack.ss_sp + stack.ss_size;
+	return !scar_stack_holds(thread, r->sp) && !scar_altstack_holds(thread, r->sp);
 }
 
 struct scar_regs *scar_frames_begin(struct scar_regs *regs)
 {
 	struct scar_thread *thread = scar_thread_self();
-	struct scar_regs *first = regs;
-	const uint64_t all = ~0ull;
-	uint64_t mask;
+	struct scar_regs *first;
 
 	if (regs->saved_top == (uint64_t)thread)
 		return regs;
-	/* A handler that jumps out of here too, again and again, would use up the stack. */
-	scar_sys(__NR_rt_sigprocmask, SIG_SETMASK, &all, &mask, sizeof(mask));
-	if (are_frames_dead(regs, thread)) {
-		/* Anew from the top, or each call that is left by a jump would begin a frame lower. */
-		first = (struct scar_regs *)(((uint64_t)thread - 256 - SCAR_ARCH_REGS_BYTES) &
-					     ~15ull);
-		memcpy(first, regs, SCAR_ARCH_REGS_BYTES);
-		first->saved_top = (uint64_t)thread;
-		thread->top = (char *)thread - SCAR_HANDLER_FRAME;
-	} else if (regs->saved_top < (uint64_t)thread->low + 2 * SCAR_HANDLER_FRAME) {
-		scar_loader_die("signal handlers interrupt each other too deeply", NULL, 0);
+	if (!are_frames_dead(regs, thread)) {
+		if (regs->saved_top < (uint64_t)thread->low + 2 * SCAR_HANDLER_FRAME)
+			scar_loader_die("signal handlers interrupt each other too deeply", NULL, 0);
+		return regs;
 	}
-	scar_sys(__NR_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof(mask));
+	/* Anew from the top, or each call that is left by a jump would begin a frame lower. */
+	first = (struct scar_regs *)(((uint64_t)thread - 256 - SCAR_ARCH_REGS_BYTES) & ~15ull);
+	memcpy(first, regs, SCAR_ARCH_REGS_BYTES);
+	first->saved_top = (uint64_t)thread;
 	return first;
 }
 
@@ -485,6 +480,8 @@ static long answer(struct scar_regs *regs)
 	if (regs->saved_top != (uint64_t)thread)
 		frame.outer = thread->frame;
 	thread->frame = &frame;
+	if (thread->alt_bytes)
+		scar_altstack_enter(thread, regs->sp);
 	regs->nr = nr;
 	switch (kind) {
 	case SCAR_CALL_PASS: ret = SCAR_PASS; break;

@@ -70,6 +70,21 @@ long scar_call_identity(struct scar_regs *regs);
 long scar_call_memory(struct scar_regs *regs);
 long scar_call_allocate(struct scar_regs *regs);
 long scar_call_process(struct scar_regs *regs);
+long scar_call_sigaltstack(struct scar_regs *regs);
+
+/** True if a stack pointer is on the handler's own stack, as that of a signal handler which interrupted it. */
+static inline bool scar_stack_holds(const struct scar_thread *thread, uint64_t sp)
+{
+	return sp >= (uint64_t)thread->low && sp <= (uint64_t)thread;
+}
+/** True if a stack pointer is on the thread's alternate signal stack, by the kernel's own rule. */
+static inline bool scar_altstack_holds(const struct scar_thread *thread, uint64_t sp)
+{
+	return sp - thread->alt_low - 1 < thread->alt_bytes;
+}
+/** At the begin and the end of a call that came with this stack pointer, of a thread that has such a stack. */
+void scar_altstack_enter(struct scar_thread *thread, uint64_t sp);
+void scar_altstack_leave(const struct scar_thread *thread, uint64_t sp);
 
 /** Resolves for a call; a path pointer that cannot be one is -EFAULT. */
 long scar_resolve(int dir_fd, const char *path, enum scar_path_follow follow,

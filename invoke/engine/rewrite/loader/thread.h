@@ -57,7 +57,11 @@ struct scar_thread {
 	/** A signal that may end the thread came where it could not: see scar_call_point. */
 	uint8_t hit;
 	bool ill_blocked, ill_pending; /**< what the guest believes of SIGILL, see signal.h */
-	bool is_kept; /**< the first thread's, or a vfork child's: stays when the thread ends */
+	/** The alternate signal stack; no bytes if there is none. See altstack.c. */
+	uint64_t alt_low, alt_bytes;
+	bool alt_disarms; /**< SS_AUTODISARM: the kernel itself takes it away from handlers */
+	bool alt_is_off;  /**< not the one that the kernel has now */
+	bool is_kept;     /**< the first thread's, or a vfork child's: stays when the thread ends */
 };
 
 /** A block that the loader was linked with becomes the first thread's. */

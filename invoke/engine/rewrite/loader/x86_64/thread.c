@@ -68,6 +68,7 @@ static struct scar_thread *block_for_child(uint64_t flags)
 	child->pid = flags & CLONE_THREAD ? (int)scar_sys(__NR_getpid) : 0;
 	child->top = (char *)child;
 	child->spare = NULL;
+	child->alt_bytes = 0;
 	if (flags & CLONE_VFORK)
 		self->spare = child;
 	return child;
