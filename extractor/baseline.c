@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "extractor/name.h"
 #include "runtime/base/baseline.h"
 #include "runtime/base/buf.h"
 #include "runtime/base/cleanup.h"
@@ -88,7 +89,7 @@ static int expand(struct listing *l, uint32_t directory, struct scar_err *err)
 		struct scar_baseline_node *node;
 		struct stat st;
 
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+		if (scar_name_is_dots(entry->d_name))
 			continue;
 		if (fstatat(l->fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			return scar_err_errno(err, errno, "cannot look at %.64s", entry->d_name);

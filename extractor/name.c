@@ -82,8 +82,7 @@ static int classify(struct scar_name *name, struct scar_err *err)
 	} else if (starts_with(name->base, WHITEOUT)) {
 		name->kind = SCAR_NAME_WHITEOUT;
 		name->base += strlen(WHITEOUT);
-		if (name->base[0] == '\0' || strcmp(name->base, ".") == 0 ||
-		    strcmp(name->base, "..") == 0)
+		if (name->base[0] == '\0' || scar_name_is_dots(name->base))
 			return scar_err_set(err, SCAR_ERR_IMAGE, "a whiteout that names no file");
 	} else {
 		name->kind = SCAR_NAME_PLAIN;

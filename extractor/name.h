@@ -7,7 +7,9 @@
 #ifndef SCAR_EXTRACTOR_NAME_H
 #define SCAR_EXTRACTOR_NAME_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "runtime/base/limits.h"
 
@@ -36,5 +38,11 @@ struct scar_name {
  * SCAR_ERR_IMAGE (a whiteout of nothing, of "." or "..") or SCAR_ERR_LIMIT.
  */
 int scar_name_parse(const char *text, struct scar_name *ret_name, struct scar_err *err);
+
+/** What every directory has, and no layer brings. */
+static inline bool scar_name_is_dots(const char *name)
+{
+	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "extractor/name.h"
 #include "runtime/base/err.h"
 
 #define OPEN_LIST (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
@@ -42,11 +43,6 @@ static void walk_clear(struct walk *walk)
 	scar_buf_clear(&walk->names);
 }
 
-static bool is_dots(const char *name)
-{
-	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
-}
-
 static int list(struct walk *walk, struct scar_err *err)
 {
 	scar_dir_auto DIR *stream = NULL;
@@ -60,7 +56,7 @@ static int list(struct walk *walk, struct scar_err *err)
 		return scar_err_errno(err, errno, "cannot read a directory to remove");
 	scar_steal_fd(&copy);
 	while (errno = 0, (entry = readdir(stream)) != NULL) {
-		if (is_dots(entry->d_name))
+		if (scar_name_is_dots(entry->d_name))
 			continue;
 		if (scar_buf_append_char(&walk->names, (char)entry->d_type, err) < 0 ||
 		    scar_buf_append(&walk->names, entry->d_name, strlen(entry->d_name) + 1, err) <

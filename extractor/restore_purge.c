@@ -7,13 +7,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "extractor/name.h"
 #include "runtime/base/cleanup.h"
 #include "runtime/base/err.h"
-
-static bool is_dots(const char *name)
-{
-	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
-}
 
 /* The child of a directory of the image with that name, or NULL. */
 static const struct scar_baseline_node *find_child(const struct scar_baseline *baseline,
@@ -107,7 +103,7 @@ static int purge_list(struct scar_restoring *r, int fd, const struct scar_baseli
 		const struct scar_baseline_node *child;
 		struct stat st;
 
-		if (is_dots(entry->d_name))
+		if (scar_name_is_dots(entry->d_name))
 			continue;
 		if (fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			return scar_err_errno(err, errno, "cannot look at %.128s", entry->d_name);

@@ -123,6 +123,13 @@ static void describe(struct archive_entry *entry, struct scar_tar_entry *ret_ent
 		ret_entry->size_bytes = (uint64_t)size;
 }
 
+/* Whether an entry that has no data claims some: other readers would take what follows for the next header. */
+static bool claims_data(struct archive_entry *entry)
+{
+	return !archive_entry_hardlink(entry) && archive_entry_filetype(entry) != AE_IFREG &&
+	       archive_entry_size(entry) > 0;
+}
+
 int scar_tar_next(struct scar_tar *tar, struct scar_tar_entry *ret_entry, struct scar_err *err)
 {
 	int result;
@@ -141,6 +148,10 @@ int scar_tar_next(struct scar_tar *tar, struct scar_tar_entry *ret_entry, struct
 	describe(tar->entry, ret_entry);
 	if (!ret_entry->name)
 		return scar_err_set(err, SCAR_ERR_IMAGE, "not a valid tar: an entry has no name");
+	if (claims_data(tar->entry))
+		return scar_err_set(err, SCAR_ERR_IMAGE,
+				    "not a valid tar: %s is no file and has a size",
+				    ret_entry->name);
 	archive_entry_xattr_reset(tar->entry);
 	return 1;
 }

@@ -3,6 +3,7 @@
 
 import gzip
 import hashlib
+import io
 import json
 import os
 import stat
@@ -69,6 +70,7 @@ def point_to(layout: Path, descriptor: dict) -> None:
     (layout / "index.json").write_text(json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [descriptor]}))
 
 
+LAYER_ZSTD = LAYER_GZIP.replace("gzip", "zstd")
 TAR = Layer().dir("d").file("d/f", "content").tar()
 BLOB = gzip.compress(TAR, 6, mtime=0)
 
@@ -96,18 +98,60 @@ def honest_layer(blob: bytes, tar: bytes = TAR) -> Callable[[Path], None]:
     return lambda layout: compose(layout, [blob], [digest_of(tar)])
 
 
-def bomb(layout: Path) -> None:
-    """1 GiB of zeros in a file, 1 MiB of gzip."""
-    tar = Layer().file("bomb", b"").tar()[:512]
-    header = bytearray(tar)
-    header[124:136] = b"%011o\0" % (1 << 30)
+def file_of(size: int) -> bytes:
+    """The header of a file of that size."""
+    header = bytearray(Layer().file("bomb", b"").tar()[:512])
+    header[124:136] = b"%011o\0" % size
     header[148:156] = b" " * 8
     header[148:156] = b"%06o\0 " % sum(header)
+    return bytes(header)
+
+
+def bomb(layout: Path) -> None:
+    """1 GiB of zeros in a file, 1 MiB of gzip."""
     packer = zlib.compressobj(9, wbits=31)
-    parts = [packer.compress(bytes(header))]
+    parts = [packer.compress(file_of(1 << 30))]
     parts += [packer.compress(bytes(1 << 20)) for _ in range(1024)]
     parts += [packer.compress(bytes(1024)), packer.flush()]
     compose(layout, [b"".join(parts)], ["sha256:" + "0" * 64])
+
+
+def zstd(*blocks: tuple[int, bytes], window: int = 17, is_closed: bool = True) -> bytes:
+    """A frame (RFC 8878) of raw blocks, and of RLE ones, which say in four bytes how often one byte comes. window: its logarithm."""
+    parts = [bytes.fromhex("28b52ffd 00"), bytes([(window - 10) << 3])]
+    for at, (times, data) in enumerate(blocks):
+        head = (times or len(data)) << 3 | bool(times) << 1 | (is_closed and at == len(blocks) - 1)
+        parts += [head.to_bytes(3, "little"), data]
+    return b"".join(parts)
+
+
+def zstd_layer(blob: bytes, tar: bytes = TAR) -> Callable[[Path], None]:
+    def make(layout: Path) -> None:
+        layout.mkdir()
+        compose(layout, [], [digest_of(tar)], layers=[put(layout, blob, LAYER_ZSTD)])
+
+    return make
+
+
+def zstd_bomb() -> bytes:
+    """1 GiB of zeros in a file, 32 KiB of zstd."""
+    return zstd((0, file_of(1 << 30)), *[(128 << 10, b"\0")] * (8 << 10), (1024, b"\0"))
+
+
+def overridden(kind: bytes = tarfile.REGTYPE, **records: str) -> bytes:
+    """A tar whose first entry has these pax records, and a file after it."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        first, second = tarfile.TarInfo("first"), tarfile.TarInfo("second")
+        first.type, first.linkname, first.pax_headers = kind, "x", records
+        tar.addfile(first)
+        tar.addfile(second)
+    return out.getvalue()
+
+
+def overriding(**records: str) -> Callable[[Path], None]:
+    tar = overridden(**records)
+    return honest_layer(gzip.compress(tar), tar)
 
 
 def nested_index(depth: int) -> Callable[[Path], None]:
@@ -156,7 +200,20 @@ HOSTILE: dict[str, tuple[Callable[[Path], None], str]] = {
     "tar cut": (honest_layer(gzip.compress(TAR[:700]), TAR[:700]), "image"),
     "tar garbage": (honest_layer(gzip.compress(b"no tar file" * 100), b"no tar file" * 100), "image"),
     "another diff ID": (honest_layer(BLOB, b"something else"), "integrity"),
-    "bomb": (bomb, ""),
+    "gzip bomb": (bomb, ""),
+    "zstd bomb": (zstd_layer(zstd_bomb()), ""),
+    "zstd cut": (zstd_layer(zstd((0, TAR), is_closed=False)), "integrity"),
+    "zstd block of a kind that is none": (zstd_layer(zstd((0, TAR))[:6] + b"\x07\0\0"), "integrity"),
+    "zstd frame of a kind that is none": (zstd_layer(b"\0" + zstd((0, TAR))[1:]), "integrity"),
+    "zstd garbage behind": (zstd_layer(zstd((0, TAR)) + b"more"), "integrity"),
+    "zstd window of 128 MiB": (zstd_layer(zstd((0, TAR), window=27)), "unsupported"),
+    "zstd of another content": (zstd_layer(zstd((0, TAR)), b"something else"), "integrity"),
+    "pax size of a terabyte": (overriding(size=str(1 << 40)), ""),
+    "pax size beyond all numbers": (overriding(size=str(1 << 64)), "image"),
+    "pax size negative": (overriding(size="-512"), "image"),
+    "pax size of a directory": (overriding(kind=tarfile.DIRTYPE, size="512"), "image"),
+    "pax size of a link": (overriding(kind=tarfile.SYMTYPE, size="512"), "image"),
+    "pax name too long": (overriding(path="n" * 256), "limit"),
     "fewer diff IDs": (lambda layout: compose(layout, [BLOB, BLOB], [digest_of(TAR)]), "image"),
     "10,000 layers": (lambda layout: compose(layout, [BLOB] * 10_000, [digest_of(TAR)] * 10_000), "limit"),
     "both manifest and index": (lambda layout: compose(layout, [BLOB], [digest_of(TAR)], manifests=[]), "image"),  # CVE-2021-41190
@@ -190,6 +247,22 @@ def test_an_image_without_fault_made_the_same_way_is_pulled(pull_run, place):
     nested_index(3)(place / "layout")
     root = pulled(subprocess.run([pull_run, place / "store", f"oci:{place}/layout"], capture_output=True, text=True, check=False))
     assert (root / "d/f").read_text() == "content"
+
+
+def test_zstd_made_by_hand_is_pulled(pull_run, place):
+    """So that the cases above fail for what they say."""
+    zstd_layer(zstd((0, TAR[:512]), (0, TAR[512:])))(place / "layout")
+    root = pulled(subprocess.run([pull_run, place / "store", f"oci:{place}/layout"], capture_output=True, text=True, check=False))
+    assert (root / "d/f").read_text() == "content"
+
+
+@pytest.mark.parametrize("records", [{"size": "0"}, {"path": "../../x/../up"}, {"path": "/abs"}, {"kind": tarfile.SYMTYPE, "linkpath": "../../.."}], ids=str)
+def test_pax_overrides_are_taken_as_umoci_takes_them(pull_run, place, records):
+    oci_layout.write(place / "layout", Image([overridden(**records)]))
+    root = pulled(subprocess.run([pull_run, place / "store", f"oci:{place}/layout"], capture_output=True, text=True, check=False))
+    run(tool("umoci"), "unpack", "--rootless", "--image", f"{place}/layout:latest", place / "bundle")
+    assert names_below(root) == names_below(place / "bundle/rootfs") and "second" in names_below(root)
+    assert trees.differences(root, place / "bundle/rootfs", trees.devices_of(place / "layout")) == {}
 
 
 def test_escapes_stay_inside(pull_run, place):

@@ -292,6 +292,115 @@ static void a_pax_header_that_makes_no_sense_is_refused(void **state)
 	must_fail(SCAR_ERR_IMAGE, "pax");
 }
 
+/* CVE-2025-62518: what the ustar header alone would make of the data is another file. */
+static void a_pax_size_hides_the_headers_in_its_data(void **state)
+{
+	struct tar_builder inner = {.len = 0};
+
+	(void)state;
+	tar_file(&inner, "smuggled", "x");
+	tar_pax(&t, 'x', "size", "1024", 4);
+	tar_add(&t, &(struct tar_member){.name = "outer", .mode = 0644});
+	tar_raw(&t, inner.data, inner.len);
+	tar_file(&t, "after", "x");
+	must_unpack();
+	assert_false(fixture_exists(&f, "smuggled"));
+	assert_int_equal(fixture_stat(&f, "outer").st_size, 1024);
+	assert_true(fixture_holds(&f, "after", "x"));
+	tar_clear(&inner);
+}
+
+/* The other way round: the header's size would hide what the pax size shows. */
+static void a_pax_size_of_nothing_hides_nothing(void **state)
+{
+	(void)state;
+	tar_pax(&t, 'x', "size", "0", 1);
+	tar_add(&t, &(struct tar_member){.name = "outer", .mode = 0644, .size = 1024});
+	tar_file(&t, "shown", "x");
+	must_unpack();
+	assert_int_equal(fixture_stat(&f, "outer").st_size, 0);
+	assert_true(fixture_holds(&f, "shown", "x"));
+}
+
+static void a_pax_size_that_is_no_size_is_refused(void **state)
+{
+	static const char *const sizes[] = {"-1",
+					    "-9223372036854775808",
+					    "9223372036854775807",
+					    "18446744073709551616",
+					    "99999999999999999999999",
+					    "0x10",
+					    ""};
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		tar_pax(&t, 'x', "size", sizes[i], strlen(sizes[i]));
+		tar_file(&t, "f", "x");
+		tar_file(&t, "after", "x");
+		must_fail(SCAR_ERR_IMAGE, "not a valid tar");
+		teardown(state);
+		setup(state);
+	}
+}
+
+static void a_pax_size_beyond_the_end_is_refused(void **state)
+{
+	(void)state;
+	tar_pax(&t, 'x', "size", "1099511627776", 13);
+	tar_file(&t, "f", "x");
+	must_fail(SCAR_ERR_IMAGE, "f");
+}
+
+/* What follows would be data here and the next header to others. */
+static void a_pax_size_of_what_has_no_data_is_refused(void **state)
+{
+	for (const char *type = "23456"; *type; type++) {
+		tar_pax(&t, 'x', "size", "1024", 4);
+		tar_add(&t, &(struct tar_member){
+				    .name = "entry", .type = *type, .mode = 0755, .link = "x"});
+		tar_file(&t, "hidden", "x");
+		must_fail(SCAR_ERR_IMAGE, "entry is no file and has a size");
+		teardown(state);
+		setup(state);
+	}
+}
+
+/* In the header itself such a size has never meant anything. */
+static void a_size_of_what_has_no_data_hides_nothing(void **state)
+{
+	(void)state;
+	tar_add(&t, &(struct tar_member){.name = "d", .type = '5', .mode = 0755, .size = 1024});
+	tar_file(&t, "d/shown", "x");
+	must_unpack();
+	assert_true(fixture_holds(&f, "d/shown", "x"));
+}
+
+static void a_global_pax_size_counts_for_nothing(void **state)
+{
+	(void)state;
+	tar_pax(&t, 'g', "size", "1024", 4);
+	tar_file(&t, "f", "x");
+	tar_file(&t, "g", "x");
+	must_unpack();
+	assert_true(fixture_holds(&f, "f", "x"));
+	assert_true(fixture_holds(&f, "g", "x"));
+}
+
+static void pax_names_are_cleaned_as_others_are(void **state)
+{
+	static const char target[] = "../../secret";
+
+	(void)state;
+	tar_pax(&t, 'x', "path", target, sizeof target - 1);
+	tar_file(&t, "innocent", "evil");
+	tar_pax(&t, 'x', "linkpath", "/../../outside", 14);
+	tar_symlink(&t, "out", "innocent");
+	tar_file(&t, "out/secret", "evil");
+	must_unpack();
+	assert_true(fixture_holds(&f, "secret", "evil"));
+	assert_true(fixture_links_to(&f, "out", "/../../outside"));
+	assert_false(fixture_exists(&f, "innocent"));
+}
+
 static void too_many_headers_of_headers_are_refused(void **state)
 {
 	unsigned i;
@@ -538,6 +647,14 @@ int main(void)
 		T(a_hard_link_to_a_link_is_not_followed),
 		T(data_of_a_hard_link_is_ignored),
 		T(a_pax_header_that_makes_no_sense_is_refused),
+		T(a_pax_size_hides_the_headers_in_its_data),
+		T(a_pax_size_of_nothing_hides_nothing),
+		T(a_pax_size_that_is_no_size_is_refused),
+		T(a_pax_size_beyond_the_end_is_refused),
+		T(a_pax_size_of_what_has_no_data_is_refused),
+		T(a_size_of_what_has_no_data_hides_nothing),
+		T(a_global_pax_size_counts_for_nothing),
+		T(pax_names_are_cleaned_as_others_are),
 		T(too_many_headers_of_headers_are_refused),
 		T(a_hard_link_to_a_directory_is_refused),
 		T(a_hard_link_over_its_own_parent_of_target_fails_cleanly),

@@ -470,7 +470,7 @@ static void pax_overrides_the_header(void **state)
 	tar_pax(&t, 'x', "size", "5", 1);
 	tar_add(&t,
 		&(struct tar_member){
-			.name = "f", .mode = 0644, .data = "12345678", .data_len = 8, .size = 5});
+			.name = "f", .mode = 0644, .data = "12345678", .data_len = 8, .size = 2});
 	tar_pax(&t, 'x', "mtime", "1234567890.5", 12);
 	tar_file(&t, "g", "x");
 	tar_pax(&t, 'x', "uid", "3000000000", 10);
