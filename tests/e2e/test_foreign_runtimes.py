@@ -6,6 +6,7 @@ Neither has a jail, so these tests are about the protocol: they show that our em
 
 import fcntl
 import http.client
+import io
 import json
 import os
 import re
@@ -22,6 +23,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import images
+from tests.support.cloud import Cloud
+from tests.support.images import run
 from tests.support.lambda_local import descendants
 from tests.support.places import BOOTSTRAP, Missing, cache, tool
 from tests.support.registry import free_port
@@ -111,9 +115,11 @@ const { folder, environment, payloads } = JSON.parse(require('fs').readFileSync(
 
 
 def invoke_under_fun(modules: Path, folder: Path, environment: dict[str, str], payloads: list[dict]) -> list[dict]:
+    """The function's package is folder/task, or else bootstrap alone."""
     task = folder / "task"
-    task.mkdir()
-    shutil.copy(BOOTSTRAP, task / "bootstrap")
+    if not task.exists():
+        task.mkdir()
+        shutil.copy(BOOTSTRAP, task / "bootstrap")
     given = json.dumps({"folder": str(task), "environment": environment, "payloads": payloads})
     environ = {"PATH": "/usr/bin:/bin", "HOME": str(folder), "NODE_PATH": str(modules), "XDG_CACHE_HOME": str(folder)}
     node = subprocess.Popen(
@@ -154,6 +160,47 @@ def test_under_vercel_fun(fun, pushed, tmp_path):
     assert answers[1]["error"] and "Function.ExitError" in answers[1]["payload"], answers[1]
     assert answers[2]["error"] and "Runtime.RegistryNetwork" in answers[2]["payload"], answers[2]
     assert answers[3] == {"error": "", "payload": "next\n"}
+
+
+PACKAGED = """
+functions:
+  aws:
+  - lambda: {name: packaged, container: {image_file: image.tar}, deployment: {bucket: packages}, timeout: 60}
+"""
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, dict[str, str]]:
+    """What `scar apply` made of a definition whose image is a file: the function's package and its variables."""
+    folder = tmp_path_factory.mktemp("packaged")
+    run(tool("skopeo"), "copy", "-q", f"oci:{images.image('busybox')}:latest", f"docker-archive:{folder}/image.tar:example/busybox:1")
+    (folder / "function.yaml").write_text(PACKAGED)
+    with Cloud() as cloud:
+        cloud.scar("apply", "-f", folder / "function.yaml", "--no-layer")
+        variables = cloud.of("lambda").get_function_configuration(FunctionName="packaged")["Environment"]["Variables"]
+        s3 = cloud.of("s3")
+        (found,) = [item["Key"] for item in s3.list_objects_v2(Bucket="packages")["Contents"]]
+        return s3.get_object(Bucket="packages", Key=found)["Body"].read(), variables
+
+
+@pytest.mark.parametrize("teller", ["variable", "definition"])
+def test_an_image_in_the_package_is_run_under_vercel_fun(fun, deployed, tmp_path, teller):
+    package, variables = deployed
+    task = tmp_path / "task"
+    with zipfile.ZipFile(io.BytesIO(package)) as archive:
+        archive.extractall(task)
+        assert {"bootstrap", "function_config.yaml", "image.tar"} <= set(archive.namelist())
+    (task / "bootstrap").chmod(0o755)  # which Python leaves out
+    # Lambda has the package at /var/task; here that is elsewhere, and $LAMBDA_TASK_ROOT says so.
+    assert variables["IMAGE_ID"] == "docker-archive:/var/task/image.tar"
+    environment = {name: value.replace("/var/task", str(task)) for name, value in variables.items()}
+    if teller == "definition":
+        # As packages are that SCAR itself made: they have the whole definition.
+        del environment["IMAGE_ID"]
+        (task / "function_config.yaml").write_text("name: packaged\ncontainer: {image_file: image.tar}\n")
+    answers = invoke_under_fun(fun, tmp_path, environment | {"SCAR_STORE_DIR": str(tmp_path / "store")}, [EVENTS[0], EVENTS[3]])
+    assert answers[0] == {"error": "", "payload": "hello from ID=busybox\n"}
+    assert answers[1] == {"error": "", "payload": "next\n"}
 
 
 @contextmanager
