@@ -25,13 +25,13 @@ test-faults: $(B)/pull-run
 pull-test: $(B)/pull-run
 	@$(PYTHON) tests/pull/faults.py --kills 20 --drops 20 --disks 6 $(if $(SEED),--seed $(SEED))
 # Everything about the pull, about ten minutes: its modules, the inputs of its fuzz targets, whole invocations, the images compared with umoci's
-# trees, all faults.
-PULL_E2E := $(patsubst %,tests/e2e/test_%.py,registry registries archives unpack faults clean_rootfs)
+# trees, all faults. tests/run.sh has the Python packages that some of them need.
+PULL_E2E := $(patsubst %,tests/e2e/test_%.py,registry registries archives shared_layers unpack faults clean_rootfs)
 test-pull: $(B)/pull-run all
 	@$(MAKE) --no-print-directory unit T=registry
 	@$(MAKE) --no-print-directory unit T=extractor
 	@$(MAKE) --no-print-directory fuzz-replay
-	@$(PYTHON) -m pytest -p no:cacheprovider -q -ra --tb=short $(PULL_E2E)
+	@PYTEST_ARGS='$(addprefix --ignore=,$(filter-out $(PULL_E2E),$(wildcard tests/e2e/test_*.py)))' tests/run.sh e2e
 	@$(MAKE) --no-print-directory pull-compare
 	@$(MAKE) --no-print-directory test-faults
 # Twenty images against umoci; the first run makes them, which takes minutes. NAMES="git vim" selects.
