@@ -6,13 +6,18 @@
  * signal's handler at the alternate stack's top, over the first one's frames. So for the time of the call it is told of
  * the part below the guest's stack pointer only, and of none from then on: a handler nested in the first goes on
  * below by itself, and the first one's rt_sigreturn(2) brings the whole stack back. If the guest left that handler by
- * a jump, the next call from elsewhere does. With SS_AUTODISARM the kernel itself has none meanwhile.
+ * a jump, the next call from elsewhere does. Signals are blocked from before the stacks change until the kernel knows.
+ * With SS_AUTODISARM the kernel itself has none meanwhile.
  */
 #include <errno.h>
 #include <signal.h>
 
 #include "invoke/engine/guest/sys.h"
 #include "invoke/engine/rewrite/loader/handle.h"
+
+/* For entry.S. */
+extern const uint64_t scar_all_signals;
+const uint64_t scar_all_signals = ~0ull;
 
 #ifndef SS_AUTODISARM
 #define SS_AUTODISARM (1u << 31)
@@ -30,14 +35,16 @@ static long set_stack(uint64_t low, uint64_t bytes, int flags)
 
 void scar_altstack_enter(struct scar_thread *thread, uint64_t sp)
 {
-	if (thread->alt_disarms)
-		return;
 	if (scar_altstack_holds(thread, sp)) {
-		thread->alt_is_off = true;
+		const uint64_t mask = thread->alt_mask;
+
+		thread->alt_is_off = !thread->alt_disarms;
 		/* None, where too little is left. */
-		if (sp - thread->alt_low < RED_ZONE ||
-		    set_stack(thread->alt_low, sp - RED_ZONE - thread->alt_low, 0))
+		if (thread->alt_is_off &&
+		    (sp - thread->alt_low < RED_ZONE ||
+		     set_stack(thread->alt_low, sp - RED_ZONE - thread->alt_low, 0)))
 			set_stack(0, 0, SS_DISABLE);
+		scar_sys(__NR_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof(mask));
 	} else if (thread->alt_is_off && !scar_stack_holds(thread, sp)) {
 		thread->alt_is_off = false;
 		set_stack(thread->alt_low, thread->alt_bytes, 0);

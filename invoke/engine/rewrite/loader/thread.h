@@ -14,6 +14,9 @@
 #define SCAR_THREAD_TOP 8
 #define SCAR_THREAD_LOW 16
 #define SCAR_THREAD_REGION 24
+#define SCAR_THREAD_ALT_LOW 32
+#define SCAR_THREAD_ALT_BYTES 40
+#define SCAR_THREAD_ALT_MASK 48
 /** What one call of the handler may use of the stack, its register frame included. */
 #define SCAR_HANDLER_FRAME 65536
 /** Calls that signal handlers of the guest may have interrupted, each inside the last; two stay spare. */
@@ -46,6 +49,10 @@ struct scar_thread {
 	char *top; /**< where the next call of the handler starts, above all frames in use */
 	char *low;
 	char *region; /**< the mapping that the block is in */
+	/** The alternate signal stack; no bytes if there is none. See altstack.c. */
+	uint64_t alt_low, alt_bytes;
+	/** Of a call that came with a stack pointer there: entry.S has blocked all signals, and these before. */
+	uint64_t alt_mask;
 	struct scar_thread
 		*spare; /**< of a finished vfork child; this thread's next child takes it */
 	/** The innermost call; means something only while the thread is inside the handler. */
@@ -57,8 +64,6 @@ struct scar_thread {
 	/** A signal that may end the thread came where it could not: see scar_call_point. */
 	uint8_t hit;
 	bool ill_blocked, ill_pending; /**< what the guest believes of SIGILL, see signal.h */
-	/** The alternate signal stack; no bytes if there is none. See altstack.c. */
-	uint64_t alt_low, alt_bytes;
 	bool alt_disarms; /**< SS_AUTODISARM: the kernel itself takes it away from handlers */
 	bool alt_is_off;  /**< not the one that the kernel has now */
 	bool is_kept;     /**< the first thread's, or a vfork child's: stays when the thread ends */

@@ -2,6 +2,7 @@
 #include "invoke/engine/rewrite/loader/thread.h"
 
 #define NR_gettid 178
+#define NR_rt_sigprocmask 135
 #define NR_rt_sigreturn 139
 #define NR_mmap 222
 
@@ -59,7 +60,19 @@ scar_enter:
 	b.ne	1b
 	b	3f
 2:	ldr	x17, [x3, #8]
-4:	ldr	x0, [x17, #SCAR_THREAD_TOP]
+4:	add	x0, sp, #47
+	ldr	x1, [x17, #SCAR_THREAD_ALT_LOW]
+	ldr	x2, [x17, #SCAR_THREAD_ALT_BYTES]
+	sub	x0, x0, x1
+	cmp	x0, x2
+	b.hs	6f
+	mov	x0, #2			/* SIG_SETMASK */
+	ldr	x1, =scar_all_signals
+	add	x2, x17, #SCAR_THREAD_ALT_MASK
+	mov	x3, #8
+	mov	x8, #NR_rt_sigprocmask
+	svc	#0
+6:	ldr	x0, [x17, #SCAR_THREAD_TOP]
 	ldr	x1, [x17, #SCAR_THREAD_LOW]
 	mov	x3, sp
 	cmp	x3, x1

@@ -19,6 +19,9 @@
 _Static_assert(offsetof(struct scar_thread, self) == SCAR_THREAD_SELF, "thread.h");
 _Static_assert(offsetof(struct scar_thread, top) == SCAR_THREAD_TOP, "thread.h");
 _Static_assert(offsetof(struct scar_thread, low) == SCAR_THREAD_LOW, "thread.h");
+_Static_assert(offsetof(struct scar_thread, alt_low) == SCAR_THREAD_ALT_LOW, "thread.h");
+_Static_assert(offsetof(struct scar_thread, alt_bytes) == SCAR_THREAD_ALT_BYTES, "thread.h");
+_Static_assert(offsetof(struct scar_thread, alt_mask) == SCAR_THREAD_ALT_MASK, "thread.h");
 _Static_assert(offsetof(struct scar_thread, region) == SCAR_THREAD_REGION, "thread.h");
 _Static_assert(SCAR_THREAD_STACK == SCAR_THREAD_OFFSET, "arch.h");
 _Static_assert(SCAR_THREAD_OFFSET + sizeof(struct scar_thread) <= SCAR_THREAD_ALIGN, "arch.h");

@@ -42,7 +42,11 @@ _start:
  * is written: a signal's handler on an alternate stack begins where the reserved part ends.
  */
 	.macro	CALL_HANDLER handler
-	mov	%gs:SCAR_THREAD_TOP, %r11
+	lea	-1(%rsp), %r11
+	sub	%gs:SCAR_THREAD_ALT_LOW, %r11
+	cmp	%gs:SCAR_THREAD_ALT_BYTES, %r11
+	jb	7f
+8:	mov	%gs:SCAR_THREAD_TOP, %r11
 	cmp	%gs:SCAR_THREAD_LOW, %rsp
 	jb	1f
 	cmp	%r11, %rsp
@@ -83,6 +87,32 @@ _start:
 	call	\handler
 	.endm
 
+/* The guest is on its alternate stack, which has room for a little below the red zone. */
+	.macro	BLOCK_SIGNALS
+7:	lea	-128(%rsp), %rsp
+	push	%rax
+	push	%rdi
+	push	%rsi
+	push	%rdx
+	push	%r10
+	push	%rcx
+	mov	$14, %eax		/* rt_sigprocmask */
+	mov	$2, %edi		/* SIG_SETMASK */
+	lea	scar_all_signals(%rip), %rsi
+	mov	%gs:SCAR_THREAD_SELF, %rdx
+	add	$SCAR_THREAD_ALT_MASK, %rdx
+	mov	$8, %r10d
+	syscall
+	pop	%rcx
+	pop	%r10
+	pop	%rdx
+	pop	%rsi
+	pop	%rdi
+	pop	%rax
+	lea	128(%rsp), %rsp
+	jmp	8b
+	.endm
+
 /* Back to `resume`. */
 	.macro	RETURN_TO_GUEST
 	pop	%rax
@@ -104,6 +134,7 @@ _start:
 scar_enter:
 	CALL_HANDLER scar_handle
 	RETURN_TO_GUEST
+	BLOCK_SIGNALS
 
 /* From the tracer, in place of a system call: %rcx is the address behind that. */
 	.globl scar_enter_traced
@@ -133,6 +164,7 @@ scar_traced_pass:
 	jz	scar_child
 	mov	%rax, (%rsp)
 	jmp	1b
+	BLOCK_SIGNALS
 
 /* The call in progress ends here, from wherever it was: %rsp is at its registers. */
 	.globl scar_enter_abort

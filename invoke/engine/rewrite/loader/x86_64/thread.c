@@ -14,6 +14,9 @@
 _Static_assert(offsetof(struct scar_thread, self) == SCAR_THREAD_SELF, "thread.h");
 _Static_assert(offsetof(struct scar_thread, top) == SCAR_THREAD_TOP, "thread.h");
 _Static_assert(offsetof(struct scar_thread, low) == SCAR_THREAD_LOW, "thread.h");
+_Static_assert(offsetof(struct scar_thread, alt_low) == SCAR_THREAD_ALT_LOW, "thread.h");
+_Static_assert(offsetof(struct scar_thread, alt_bytes) == SCAR_THREAD_ALT_BYTES, "thread.h");
+_Static_assert(offsetof(struct scar_thread, alt_mask) == SCAR_THREAD_ALT_MASK, "thread.h");
 
 static struct scar_thread *create(void)
 {
