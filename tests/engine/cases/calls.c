@@ -7,7 +7,9 @@
 #include "conform.h"
 
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/openat2.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -220,15 +222,23 @@ static void see_number(const char *label, long nr, long a, long b, long c, long 
 }
 
 /* By design not what a real chroot answers, see expected/call_refused.txt: what Lambda refuses, or worse. */
+/* A filter that would change nothing. */
+static struct sock_filter allow_all[] = {BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+static struct sock_fprog allow_all_program = {1, allow_all};
+
 static void refused(void)
 {
-	static const struct {
+	const struct {
 		const char *name;
 		long nr, a, b, c;
 	} calls[] = {
 		{"ptrace PTRACE_TRACEME", SYS_ptrace, 0, 0, 0},
 		{"seccomp SECCOMP_SET_MODE_STRICT", SYS_seccomp, 0, 0, 0},
+		{"seccomp SECCOMP_SET_MODE_FILTER", SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0,
+		 (long)&allow_all_program},
 		{"prctl PR_SET_SECCOMP", SYS_prctl, 22, 2, 0},
+		{"prctl PR_SET_SECCOMP, with a filter", SYS_prctl, 22, SECCOMP_MODE_FILTER,
+		 (long)&allow_all_program},
 		{"prctl PR_SET_SYSCALL_USER_DISPATCH", SYS_prctl, 59, 0, 0},
 		{"unshare CLONE_NEWUSER", SYS_unshare, 0x10000000, 0, 0},
 		{"setns", SYS_setns, 0, 0, 0},
