@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "deployer/arguments.h"
@@ -113,6 +114,23 @@ static int take_name(struct scar_local_config *config, const char *name, struct 
 	return 0;
 }
 
+static int take_task(struct scar_local_config *config, const char *path, struct scar_err *err)
+{
+	struct stat st;
+
+	if (!path)
+		return 0;
+	config->task = realpath(path, NULL);
+	if (!config->task || stat(config->task, &st) < 0)
+		return scar_err_errno(err, errno, "--task %s", path);
+	if (!S_ISDIR(st.st_mode))
+		return scar_err_set(
+			err, SCAR_ERR_CONFIG,
+			"--task takes the folder of a package, unpacked, not a file: %s", path);
+	config->function.task = config->task;
+	return 0;
+}
+
 static int take_options(struct scar_local_config *config, const struct scar_arguments *arguments,
 			struct scar_err *err)
 {
@@ -134,6 +152,8 @@ static int take_options(struct scar_local_config *config, const struct scar_argu
 	}
 	if (scar_arguments_has(arguments, SCAR_OPTION_NO_JAIL))
 		config->function.no_jail = true;
+	if (take_task(config, scar_arguments_get(arguments, SCAR_OPTION_TASK), err) < 0)
+		return -1;
 	config->script = scar_arguments_get(arguments, SCAR_OPTION_RUN_SCRIPT);
 	config->stdin_path = scar_arguments_get(arguments, SCAR_OPTION_STDIN);
 	if (!bootstrap)
@@ -264,7 +284,7 @@ static int read_all(struct scar_local_config *config, bool serve,
 		image = *args++;
 	if (*args && strcmp(*args, "--") == 0)
 		args++;
-	if (!serve && !image)
+	if (!serve && !image && !config->task)
 		return scar_err_set(err, SCAR_ERR_CONFIG, "run needs an image");
 	if (serve && *args)
 		return scar_err_set(err, SCAR_ERR_CONFIG, "unexpected argument %s", *args);
@@ -319,5 +339,6 @@ void scar_local_config_clear(struct scar_local_config *config)
 	free(config->variables);
 	free(config->binds);
 	free(config->bootstrap);
+	free(config->task);
 	memset(config, 0, sizeof(*config));
 }

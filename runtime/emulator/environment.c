@@ -101,6 +101,7 @@ static int start_runtime(struct scar_environment *env, struct scar_err *err)
 		.program = function->bootstrap,
 		.envp = env->variables,
 		.binds = function->binds,
+		.task = function->task,
 		.stdout_fd = scar_output_fd(env->output),
 		.stderr_fd = scar_output_fd(env->output),
 	};

@@ -47,7 +47,7 @@ static int put(struct list *list, const char *variable, struct scar_err *err)
 __attribute__((format(printf, 3, 4))) static int put_text(struct list *list, struct scar_err *err,
 							  const char *fmt, ...)
 {
-	char text[SCAR_KIB(1)];
+	char text[SCAR_LIMIT_PATH_BYTES + 64];
 	va_list args;
 	int len;
 
@@ -55,7 +55,8 @@ __attribute__((format(printf, 3, 4))) static int put_text(struct list *list, str
 	len = vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	if (len < 0 || (size_t)len >= sizeof(text))
-		return scar_err_set(err, SCAR_ERR_LIMIT, "the function's name is too long");
+		return scar_err_set(err, SCAR_ERR_LIMIT,
+				    "a variable of Lambda's is too long: %.64s...", text);
 	return put(list, text, err);
 }
 
@@ -93,6 +94,10 @@ static int put_all(struct list *list, const struct scar_function *function, uint
 	    put_text(list, err, "AWS_LAMBDA_LOG_GROUP_NAME=/aws/lambda/%s", function->name) < 0 ||
 	    put_text(list, err, "AWS_LAMBDA_LOG_STREAM_NAME=local/[" SCAR_FUNCTION_VERSION "]1") <
 		    0)
+		return -1;
+	/* Without a jail the package is where it is. */
+	if (function->no_jail && function->task &&
+	    put_text(list, err, "LAMBDA_TASK_ROOT=%s", function->task) < 0)
 		return -1;
 	for (size_t i = 0; function->variables && function->variables[i]; i++) {
 		if (put(list, function->variables[i], err) < 0)

@@ -26,6 +26,8 @@ struct scar_function {
 	const char *bootstrap;        /**< path on the host */
 	const char *const *variables; /**< "NAME=value", NULL-terminated; override Lambda's own */
 	const char *const *binds;     /**< host paths that the function may read; NULL-terminated */
+	const char
+		*task; /**< directory on the host that is the function's package, or NULL: none */
 	bool no_jail;
 	enum scar_jail_kernel kernel;
 };

@@ -61,6 +61,8 @@ struct scar_jail_options {
 	char *const *envp;            /**< the whole environment */
 	/** Absolute host paths that the program may read at the same place; NULL-terminated or NULL. */
 	const char *const *binds;
+	/** Host directory shown, read-only, as SCAR_JAIL_TASK_ROOT; NULL: an empty one. */
+	const char *task;
 	int stdout_fd, stderr_fd; /**< borrowed */
 };
 

@@ -163,13 +163,14 @@ static int add_program(struct scar_jail_plan *plan, int program_fd, struct scar_
 	return 0;
 }
 
-static int add_copy(struct scar_jail_plan *plan, const char *host, struct scar_err *err)
+static int add_copy(struct scar_jail_plan *plan, const char *path, const char *host, mode_t mode,
+		    struct scar_err *err)
 {
 	char copy[64];
 
 	snprintf(copy, sizeof(copy), "var/shown-%zu", plan->count);
-	if (!add(plan, SCAR_JAIL_COPY, copy, host, 0444, err) ||
-	    !add(plan, SCAR_JAIL_OVER, host + 1, copy, 0, err))
+	if (!add(plan, SCAR_JAIL_COPY, copy, host, mode & 0111 ? 0555 : 0444, err) ||
+	    !add(plan, SCAR_JAIL_OVER, path, copy, 0, err))
 		return -1;
 	return 0;
 }
@@ -178,8 +179,8 @@ static int add_copy(struct scar_jail_plan *plan, const char *host, struct scar_e
  * Tools write the files of an image layout for their owner alone, whom user 993 is not: such files
  * are shown as copies. (An ordinary caller is user 993 there, and needs none.)
  */
-static int add_readable(struct scar_jail_plan *plan, const char *host, unsigned depth,
-			struct scar_err *err)
+static int add_readable(struct scar_jail_plan *plan, const char *path, const char *host,
+			unsigned depth, struct scar_err *err)
 {
 	scar_dir_auto DIR *dir = NULL;
 	struct dirent *entry;
@@ -188,17 +189,19 @@ static int add_readable(struct scar_jail_plan *plan, const char *host, unsigned 
 	if (geteuid() != 0 || depth == DEPTH_MAX || lstat(host, &st) < 0)
 		return 0;
 	if (S_ISREG(st.st_mode))
-		return st.st_mode & S_IROTH ? 0 : add_copy(plan, host, err);
+		return st.st_mode & S_IROTH ? 0 : add_copy(plan, path, host, st.st_mode, err);
 	if (!S_ISDIR(st.st_mode) || (dir = opendir(host)) == NULL)
 		return 0;
 	while ((entry = readdir(dir)) != NULL) {
-		char below[SCAR_LIMIT_PATH_BYTES];
+		char below[SCAR_LIMIT_PATH_BYTES], shown[SCAR_LIMIT_PATH_BYTES];
 		int len = snprintf(below, sizeof(below), "%s/%s", host, entry->d_name);
+		int shown_len = snprintf(shown, sizeof(shown), "%s/%s", path, entry->d_name);
 
 		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
-		    len < 0 || (size_t)len >= sizeof(below))
+		    len < 0 || (size_t)len >= sizeof(below) || shown_len < 0 ||
+		    (size_t)shown_len >= sizeof(shown))
 			continue;
-		if (add_readable(plan, below, depth + 1, err) < 0)
+		if (add_readable(plan, shown, below, depth + 1, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -215,10 +218,30 @@ static int add_binds(struct scar_jail_plan *plan, const char *const *binds, stru
 					    host);
 		if (has(plan, host + 1) || !host[1])
 			continue;
-		if (add_host(plan, host, false, err) < 0 || add_readable(plan, host, 0, err) < 0)
+		if (add_host(plan, host, false, err) < 0 ||
+		    add_readable(plan, host + 1, host, 0, err) < 0)
 			return -1;
 	}
 	return 0;
+}
+
+static int add_task(struct scar_jail_plan *plan, const char *host, struct scar_err *err)
+{
+	const char *const path = &SCAR_JAIL_TASK_ROOT[1];
+	struct stat st;
+
+	if (host && geteuid() == 0 && stat(host, &st) == 0 && (st.st_mode & 05) != 05)
+		return scar_err_set(err, SCAR_ERR_CONFIG,
+				    "%s: the function's user may not read this folder: chmod o+rx",
+				    host);
+	if (!host)
+		return add_parents(plan, path, err) < 0 ||
+				       !add(plan, SCAR_JAIL_DIR, path, NULL, 0755, err)
+			       ? -1
+			       : 0;
+	if (add_bind(plan, SCAR_JAIL_BIND, path, host, err) < 0)
+		return -1;
+	return add_readable(plan, path, host, 0, err);
 }
 
 static int make(struct scar_jail_plan *plan, const struct scar_jail_options *options,
@@ -229,8 +252,7 @@ static int make(struct scar_jail_plan *plan, const struct scar_jail_options *opt
 	    !add(plan, SCAR_JAIL_PROC, "proc", NULL, 0, err) ||
 	    add_host(plan, "/sys", false, err) < 0 || add_etc(plan, err) < 0 ||
 	    add_tmp(plan, options->tmp_bytes, err) < 0 || add_program(plan, program_fd, err) < 0 ||
-	    !add(plan, SCAR_JAIL_DIR, "var", NULL, 0755, err) ||
-	    !add(plan, SCAR_JAIL_DIR, &SCAR_JAIL_TASK_ROOT[1], NULL, 0755, err))
+	    add_task(plan, options->task, err) < 0)
 		return -1;
 	return add_binds(plan, options->binds, err);
 }

@@ -27,7 +27,7 @@ from tests.support import images
 from tests.support.cloud import Cloud
 from tests.support.images import run
 from tests.support.lambda_local import descendants
-from tests.support.places import BOOTSTRAP, Missing, cache, tool
+from tests.support.places import BOOTSTRAP, SCAR, Missing, cache, tool
 from tests.support.registry import free_port
 
 FUN = "@vercel/fun@1.3.6"
@@ -183,24 +183,50 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, dict[str,
         return s3.get_object(Bucket="packages", Key=found)["Body"].read(), variables
 
 
-@pytest.mark.parametrize("teller", ["variable", "definition"])
-def test_an_image_in_the_package_is_run_under_vercel_fun(fun, deployed, tmp_path, teller):
+def unpacked(deployed, task: Path, teller: str) -> dict[str, str]:
+    """The package in a folder, and the function's variables. The image is named by one of them, or as in packages that SCAR itself made."""
     package, variables = deployed
-    task = tmp_path / "task"
     with zipfile.ZipFile(io.BytesIO(package)) as archive:
         archive.extractall(task)
         assert {"bootstrap", "function_config.yaml", "image.tar"} <= set(archive.namelist())
     (task / "bootstrap").chmod(0o755)  # which Python leaves out
-    # Lambda has the package at /var/task; here that is elsewhere, and $LAMBDA_TASK_ROOT says so.
     assert variables["IMAGE_ID"] == "docker-archive:/var/task/image.tar"
-    environment = {name: value.replace("/var/task", str(task)) for name, value in variables.items()}
-    if teller == "definition":
-        # As packages are that SCAR itself made: they have the whole definition.
-        del environment["IMAGE_ID"]
-        (task / "function_config.yaml").write_text("name: packaged\ncontainer: {image_file: image.tar}\n")
+    if teller == "variable":
+        return dict(variables)
+    (task / "function_config.yaml").write_text("name: packaged\ncontainer: {image_file: image.tar}\n")
+    return {name: value for name, value in variables.items() if name != "IMAGE_ID"}
+
+
+@pytest.mark.parametrize("teller", ["variable", "definition"])
+def test_an_image_in_the_package_is_run_under_vercel_fun(fun, deployed, tmp_path, teller):
+    task = tmp_path / "task"
+    # Lambda has the package at /var/task; here that is elsewhere, and $LAMBDA_TASK_ROOT says so.
+    environment = {name: value.replace("/var/task", str(task)) for name, value in unpacked(deployed, task, teller).items()}
     answers = invoke_under_fun(fun, tmp_path, environment | {"SCAR_STORE_DIR": str(tmp_path / "store")}, [EVENTS[0], EVENTS[3]])
     assert answers[0] == {"error": "", "payload": "hello from ID=busybox\n"}
     assert answers[1] == {"error": "", "payload": "next\n"}
+
+
+@pytest.mark.parametrize("jail", ["on", "kernel-4.14", "off"])
+@pytest.mark.parametrize("teller", ["variable", "definition"])
+def test_an_image_in_the_package_is_run_in_the_jail(deployed, tmp_path, teller, jail):
+    task = tmp_path / "task"
+    variables = unpacked(deployed, task, teller)
+    (task / "image.tar").chmod(0o600)  # as tools write it: for its owner, whom the function is not
+    if jail == "off":
+        variables = {name: value.replace("/var/task", str(task)) for name, value in variables.items()}
+    given = [word for name, value in variables.items() for word in ("-e", f"{name}={value}")]
+    command = [SCAR, "local", "run", "--task", task, *given, "--", "sh", "-c", ". /etc/os-release; echo hello from $ID"]
+    environ = os.environ | {"SCAR_JAIL": jail, "SCAR_STORE_DIR": str(tmp_path / "store") if jail == "off" else "/tmp/scar"}
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False, env=environ)
+    assert (done.returncode, done.stdout) == (0, "hello from busybox\n"), done.stderr
+
+
+def test_a_package_that_cannot_be_shown_is_refused(tmp_path):
+    (tmp_path / "package.zip").touch()
+    done = subprocess.run([str(SCAR), "local", "run", "--task", str(tmp_path / "package.zip")], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "--task takes the folder of a package, unpacked, not a file" in done.stderr
 
 
 @contextmanager
