@@ -25,7 +25,7 @@
 
 void scar_answer_init(struct scar_answer *answer, const struct scar_answer_options *options)
 {
-	*answer = (struct scar_answer){.options = *options};
+	*answer = (struct scar_answer){.options = *options, .overflow = options->overflow};
 	scar_buf_init(&answer->kept, SCAR_LIMIT_RESPONSE_BYTES);
 	scar_buf_init(&answer->report, SCAR_LIMIT_RESPONSE_BYTES);
 	scar_buf_init(&answer->files, SCAR_LIMIT_RESPONSE_BYTES);
@@ -40,6 +40,7 @@ void scar_answer_clear(struct scar_answer *answer)
 	scar_buf_clear(&answer->files);
 	scar_content_head_clear(&answer->head);
 	scar_zip_clear(&answer->zip);
+	scar_overflow_clear(&answer->overflow);
 }
 
 /* ---- who asked ---- */
@@ -148,11 +149,27 @@ static int stream_head(struct scar_answer *answer, const void *data, size_t len,
 	return 0;
 }
 
+/* Header fields are for the caller, and a report of several runs is no file. */
+static bool may_overflow(const struct scar_answer *answer)
+{
+	return answer->options.output == SCAR_ANSWER_STDOUT && !wants_head(answer) &&
+	       scar_overflow_is_possible(&answer->overflow);
+}
+
 static int keep(struct scar_answer *answer, const void *data, size_t len, struct scar_err *err)
 {
-	if (len > answer->kept.max_bytes - answer->kept.len) {
+	const size_t room = answer->kept.max_bytes - answer->kept.len;
+
+	if (answer->overflow.begun)
+		return scar_overflow_add(&answer->overflow, data, len, err);
+	if (len > room) {
 		answer->too_large = true;
-		len = answer->kept.max_bytes - answer->kept.len;
+		if (may_overflow(answer))
+			return scar_overflow_add(&answer->overflow, answer->kept.data,
+						 answer->kept.len, err) < 0
+				       ? -1
+				       : scar_overflow_add(&answer->overflow, data, len, err);
+		len = room;
 	}
 	return scar_buf_append(&answer->kept, data, len, err);
 }
@@ -450,11 +467,13 @@ static int fail_too_large(struct scar_answer *answer, struct scar_err *err)
 			 SCAR_LIMIT_RESPONSE_BYTES,
 			 is_http(answer) ? ", base64 and header fields counted in" : "");
 	else
-		snprintf(answer->failure.message, sizeof answer->failure.message,
-			 "the program wrote %" PRIu64
-			 " bytes to standard output, and a buffered response holds at most %zu; "
-			 "with SCAR_RESPONSE_MODE=streaming output has no such limit",
-			 answer->written, SCAR_LIMIT_RESPONSE_BYTES);
+		snprintf(
+			answer->failure.message, sizeof answer->failure.message,
+			"the program wrote %" PRIu64
+			" bytes to standard output, and a buffered response holds at most %zu; "
+			"with SCAR_RESPONSE_MODE=streaming output has no such limit, and with an output "
+			"in the function's definition it is delivered there",
+			answer->written, SCAR_LIMIT_RESPONSE_BYTES);
 	return send_failure(answer, err);
 }
 
@@ -477,6 +496,8 @@ static const struct scar_buf *choose_content(struct scar_answer *answer, struct 
 	return &answer->files;
 }
 
+static int send_elsewhere(struct scar_answer *answer, struct scar_err *err);
+
 static int send_document(struct scar_answer *answer, const struct scar_buf *content,
 			 struct scar_err *err)
 {
@@ -488,7 +509,31 @@ static int send_document(struct scar_answer *answer, const struct scar_buf *cont
 		http.status = answer->failure.http_status;
 	if (scar_http_answer_document(&http, content->data, content->len, &document, err) == 0)
 		return send_buffered(answer, TYPE_JSON, document.data, document.len, err);
-	return err->kind == SCAR_ERR_LIMIT ? fail_too_large(answer, err) : -1;
+	if (err->kind != SCAR_ERR_LIMIT)
+		return -1;
+	/* Base64 may make too large what was not. */
+	if (!may_overflow(answer) || answer->overflow.begun)
+		return fail_too_large(answer, err);
+	if (scar_overflow_add(&answer->overflow, content->data, content->len, err) < 0)
+		return -1;
+	return send_elsewhere(answer, err);
+}
+
+/* What no response holds is delivered; the response says where. */
+static int send_elsewhere(struct scar_answer *answer, struct scar_err *err)
+{
+	const char *type = scar_content_sniff(answer->kept.data, answer->kept.len);
+	scar_buf_auto struct scar_buf place;
+	struct scar_err why;
+
+	scar_buf_init(&place, SCAR_KIB(16));
+	if (scar_overflow_deliver(&answer->overflow, type, &place, &why) < 0) {
+		scar_failure_of_err(&why, &answer->failure);
+		return send_failure(answer, err);
+	}
+	answer->content_type = TYPE_JSON;
+	return is_http(answer) ? send_document(answer, &place, err)
+			       : send_buffered(answer, TYPE_JSON, place.data, place.len, err);
 }
 
 static int send_content(struct scar_answer *answer, struct scar_err *err)
@@ -519,6 +564,8 @@ int scar_answer_finish(struct scar_answer *answer, struct scar_err *err)
 		return send_batch(answer, err);
 	if (answer->failure.type && !told)
 		return send_failure(answer, err);
+	if (answer->overflow.begun)
+		return send_elsewhere(answer, err);
 	if (answer->too_large)
 		return fail_too_large(answer, err);
 	if (wants_head(answer) && !answer->has_head && answer->runs > 0 &&

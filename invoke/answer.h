@@ -22,6 +22,7 @@
 
 #include "invoke/content.h"
 #include "invoke/failure.h"
+#include "invoke/overflow.h"
 #include "invoke/run.h"
 #include "invoke/tail.h"
 #include "runtime/api/response.h"
@@ -52,12 +53,14 @@ struct scar_answer_options {
 	uint64_t memory_bytes; /**< what the function has, 0 if not known */
 	const char *request_id, *log_group, *log_stream;
 	int log_fd; /**< where output goes that nobody is answered with; -1: nowhere */
+	struct scar_overflow
+		overflow; /**< for standard output that a buffered response does not hold */
 };
 
 struct scar_answer {
 	struct scar_answer_options options;
-	bool begun;       /* the response was begun */
-	bool too_large;   /* buffered: kept holds the beginning */
+	bool begun;     /* the response was begun */
+	bool too_large; /* buffered: kept holds the beginning; all is in overflow, if that is begun */
 	uint64_t written; /* bytes of standard output */
 	struct scar_buf
 		kept; /* buffered output; streamed: what waits for the head of the answer to be known */
@@ -75,11 +78,12 @@ struct scar_answer {
 	struct scar_failure failure; /* of the first item that failed */
 	struct scar_run_result last; /* of the first that failed, or the last */
 	struct scar_tail log;
+	struct scar_overflow overflow;
 };
 
 /** Sends nothing yet. */
 void scar_answer_init(struct scar_answer *answer, const struct scar_answer_options *options);
-/** A piece of standard output; a scar_run_sink. A buffered answer that gets too large forgets the rest. */
+/** A piece of standard output; a scar_run_sink. A buffered answer that gets too large goes to storage, or where there is none forgets the rest. */
 int scar_answer_write(void *answer, const void *data, size_t len, struct scar_err *err);
 /** The program of item `index` has ended. output_fd: its TMP_OUTPUT_DIR, or -1. @return 1: go on with the next item, 0: stop here, -1 */
 int scar_answer_ran(struct scar_answer *answer, size_t index, const struct scar_run_result *result,

@@ -460,7 +460,7 @@ static void clear_work(struct work *work)
 static struct scar_answer_options answer_options(const struct scar_invoke_config *config,
 						 const struct scar_invocation *invocation,
 						 const struct scar_event *event,
-						 struct scar_response *response)
+						 struct scar_response *response, int64_t deliver_ms)
 {
 	static const enum scar_answer_output outputs[] = {
 		[SCAR_OUTPUT_STDOUT] = SCAR_ANSWER_STDOUT,
@@ -485,6 +485,10 @@ static struct scar_answer_options answer_options(const struct scar_invoke_config
 		.log_group = scar_environment_get(environment, "AWS_LAMBDA_LOG_GROUP_NAME"),
 		.log_stream = scar_environment_get(environment, "AWS_LAMBDA_LOG_STREAM_NAME"),
 		.log_fd = STDERR_FILENO,
+		.overflow = {.storage = config->storage,
+			     .dir_path = config->store_dir,
+			     .request_id = invocation->request_id,
+			     .deadline_ms = deliver_ms},
 	};
 }
 
@@ -507,12 +511,13 @@ static int handle(struct scar_invoke *invoke, const struct scar_invocation *invo
 
 	if (scar_event_read(invocation->event.data, invocation->event.len,
 			    invoke->config->body_is_event, &event, err) < 0) {
-		options = answer_options(invoke->config, invocation, NULL, response);
+		options = answer_options(invoke->config, invocation, NULL, response,
+					 limits.deliver_ms);
 		scar_answer_init(&answer, &options);
 		return -1;
 	}
 	scar_debug("an event of %s with %zu items", event.source, event.count);
-	options = answer_options(invoke->config, invocation, &event, response);
+	options = answer_options(invoke->config, invocation, &event, response, limits.deliver_ms);
 	scar_answer_init(&answer, &options);
 	failed = handle_event(&work, &why);
 	clear_work(&work);

@@ -231,6 +231,34 @@ struct delivery {
 	pthread_mutex_t mutex;
 };
 
+/* An open file, under a name below the output's path. */
+static int deliver_to(const struct scar_storage_transfer *transfer, const char *output_path, int fd,
+		      const char *name, const char *content_type, struct scar_storage_place *ret_to,
+		      uint64_t *ret_bytes, struct scar_err *err)
+{
+	struct scar_storage_file file = {.fd = fd, .content_type = content_type};
+	scar_free_auto char *to = NULL;
+	struct stat info;
+
+	if (fstat(fd, &info) < 0)
+		return scar_err_errno(err, errno, "cannot look at the output file %.200s", name);
+	if (!S_ISREG(info.st_mode))
+		return scar_err_set(err, SCAR_ERR_IO, "the output file %.200s is no file", name);
+	if (asprintf(&to, "%s/%s", output_path, name) < 0) {
+		to = NULL;
+		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory for a path");
+	}
+	file.size_bytes = (uint64_t)info.st_size;
+	file.path = to;
+	if (transfer->account->ops->deliver(transfer, &file, err) < 0)
+		return -1;
+	*ret_bytes = file.size_bytes;
+	if (ret_to)
+		*ret_to = (struct scar_storage_place){.account = transfer->account->name,
+						      .path = scar_steal(to)};
+	return 0;
+}
+
 static int deliver_file(const struct delivery *delivery, struct scar_http *http,
 			const struct scar_storage_output *output, const char *path,
 			uint64_t *ret_bytes, struct scar_err *err)
@@ -239,26 +267,14 @@ static int deliver_file(const struct delivery *delivery, struct scar_http *http,
 						       .http = http,
 						       .deadline_ms = delivery->deadline_ms,
 						       .cancel = &delivery->cancel};
-	struct scar_storage_file file = {.content_type = scar_storage_content_type(path)};
 	/* The program has ended; O_NONBLOCK only guards against what is no regular file after all. */
 	scar_fd_auto int fd = openat(delivery->dir_fd, path,
 				     O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	scar_free_auto char *to = NULL;
-	struct stat info;
 
-	if (fd < 0 || fstat(fd, &info) < 0)
+	if (fd < 0)
 		return scar_err_errno(err, errno, "cannot open the output file %.200s", path);
-	if (!S_ISREG(info.st_mode))
-		return scar_err_set(err, SCAR_ERR_IO, "the output file %.200s is no file", path);
-	if (asprintf(&to, "%s/%s", output->path, path) < 0) {
-		to = NULL;
-		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory for a path");
-	}
-	file.fd = fd;
-	file.size_bytes = (uint64_t)info.st_size;
-	file.path = to;
-	*ret_bytes = file.size_bytes;
-	return output->account->ops->deliver(&transfer, &file, err);
+	return deliver_to(&transfer, output->path, fd, path, scar_storage_content_type(path), NULL,
+			  ret_bytes, err);
 }
 
 /* The next pair of file and output, or false. */
@@ -351,4 +367,32 @@ int scar_storage_deliver(const struct scar_storage *storage, int dir_fd, char *c
 	}
 	*ret_delivery = delivery.done;
 	return 0;
+}
+
+int scar_storage_deliver_one(const struct scar_storage *storage, int fd, const char *name,
+			     const char *content_type, int64_t deadline_ms,
+			     struct scar_storage_place *ret_place, struct scar_err *err)
+{
+	const struct scar_http_options options = {.ca_bundle = storage->ca_bundle};
+	struct scar_storage_transfer transfer = {.deadline_ms = deadline_ms};
+	scar_http_auto struct scar_http *http = NULL;
+	uint64_t bytes;
+
+	if (storage->output_count == 0)
+		return scar_err_set(err, SCAR_ERR_CONFIG, "the function has no output");
+	http = scar_http_create(&options, err);
+	if (!http)
+		return -1;
+	transfer.account = storage->outputs[0].account;
+	transfer.http = http;
+	if (deliver_to(&transfer, storage->outputs[0].path, fd, name, content_type, ret_place,
+		       &bytes, err) < 0)
+		return scar_err_wrap(err, "cannot deliver the output");
+	return 0;
+}
+
+void scar_storage_place_clear(struct scar_storage_place *place)
+{
+	free(place->path);
+	place->path = NULL;
 }

@@ -78,6 +78,20 @@ int scar_storage_deliver(const struct scar_storage *storage, int dir_fd, char *c
 			 int64_t deadline_ms, struct scar_storage_delivery *ret_delivery,
 			 struct scar_err *err);
 
+/** Where something was delivered to. */
+struct scar_storage_place {
+	const char *account; /**< "s3.default"; of the storage */
+	char *path;          /**< bucket and key, or what the provider has for it; owned */
+};
+
+/** Delivers the whole of one open file to the first output, whatever its prefixes and suffixes, under `name` (no '/'). SCAR_ERR_CONFIG if there is no output. */
+int scar_storage_deliver_one(const struct scar_storage *storage, int fd, const char *name,
+			     const char *content_type, int64_t deadline_ms,
+			     struct scar_storage_place *ret_place, struct scar_err *err);
+void scar_storage_place_clear(struct scar_storage_place *place);
+
+#define scar_storage_place_auto scar_auto(scar_storage_place_clear)
+
 static inline void scar_cleanup_storage(struct scar_storage **storage)
 {
 	scar_storage_close(*storage);

@@ -82,6 +82,65 @@ def test_large_files_go_in_parts(pushed, s3):
     assert "Uploads" not in client.list_multipart_uploads(Bucket="data")
 
 
+LARGE = "head -c 9000000 /dev/zero | tr '\\000' 'y'; echo end"
+LARGE_SHA256 = hashlib.sha256(b"y" * 9_000_000 + b"end\n").hexdigest()
+
+
+def sha256_of(client, path: str) -> str:
+    bucket, key = path.split("/", 1)
+    return hashlib.sha256(client.get_object(Bucket=bucket, Key=key)["Body"].read()).hexdigest()
+
+
+def test_an_answer_that_no_response_holds_goes_to_the_first_output(pushed, s3):
+    """Its suffix is for the program's files; twice, as the next invocation must find nothing of the one before."""
+    client = s3.client()
+    outputs = {"output": [{"path": "data/answers", "suffix": "png"}, {"path": "data/unused"}]}
+    with function(pushed("busybox"), LARGE, outputs, AWS_ENDPOINT_URL_S3=s3.url, **KEYS) as running:
+        places = []
+        for _ in range(2):
+            answer = running.invoke({})
+            assert not answer.function_error, answer.text + running.log()
+            places.append(json.loads(answer.text)["output"])
+    for place in places:
+        assert (place["storage"], place["bytes"], place["contentType"]) == ("s3.default", 9_000_004, "text/plain; charset=utf-8")
+        assert place["path"].startswith("data/answers/")
+        assert sha256_of(client, place["path"]) == LARGE_SHA256
+        assert client.head_object(Bucket="data", Key=place["path"].removeprefix("data/"))["ContentType"] == "text/plain; charset=utf-8"
+    assert places[0]["path"] != places[1]["path"]
+    assert keys_of(client, "unused/") == []
+
+
+def test_an_answer_over_http_that_base64_makes_too_large_goes_there_too(pushed, s3):
+    event = {"version": "2.0", "routeKey": "$default", "rawPath": "/", "headers": {}, "requestContext": {"http": {"method": "GET", "path": "/"}}, "isBase64Encoded": False}
+    script = "head -c 5000000 /dev/zero"
+    with function(pushed("busybox"), script, {"output": [{"path": "data/http"}]}, AWS_ENDPOINT_URL_S3=s3.url, **KEYS) as running:
+        document = json.loads(running.invoke(event).text)
+    assert (document["statusCode"], document["headers"]["content-type"]) == (200, "application/json")
+    body = base64.b64decode(document["body"]) if document["isBase64Encoded"] else document["body"]
+    place = json.loads(body)["output"]
+    assert (place["bytes"], place["contentType"]) == (5_000_000, "application/octet-stream")
+    assert sha256_of(s3.client(), place["path"]) == hashlib.sha256(bytes(5_000_000)).hexdigest()
+
+
+def test_a_large_answer_of_a_program_that_fails_is_not_delivered(pushed, s3):
+    with function(pushed("busybox"), LARGE + "; exit 3", {"output": [{"path": "data/none"}]}, AWS_ENDPOINT_URL_S3=s3.url, **KEYS) as running:
+        document = running.invoke({}).document()
+    assert (document["exitCode"], document["stdoutTruncated"]) == (3, True)
+    assert base64.b64decode(document["stdout"]) == b"y" * 262_144
+    assert keys_of(s3.client(), "none/") == []
+
+
+def test_a_large_answer_that_cannot_be_delivered_is_an_error(pushed, s3):
+    with function(pushed("busybox"), LARGE, {"output": [{"path": "no-such-bucket/x"}]}, AWS_ENDPOINT_URL_S3=s3.url, **KEYS) as running:
+        document = running.invoke({}).document()
+        assert "cannot deliver the output" in document["errorMessage"]
+        assert "no-such-bucket" in document["errorMessage"]
+    with function(pushed("busybox"), LARGE, {}) as running:
+        document = running.invoke({}).document()
+        assert document["errorType"] == "Function.ResponseSizeTooLarge"
+        assert "SCAR_RESPONSE_MODE=streaming" in document["errorMessage"]
+
+
 def test_a_program_that_fails_delivers_nothing(pushed, s3):
     script = "echo half >$TMP_OUTPUT_DIR/half.txt; exit 3"
     with function(pushed("busybox"), script, {"output": [{"path": "data/failed"}]}, AWS_ENDPOINT_URL_S3=s3.url, **KEYS) as running:
