@@ -40,6 +40,8 @@ ENGINES = ("native", "native-jail", "rewrite", "ptrace", "proot", "fakechroot", 
 OWN_TREE = ("native-jail", "rewrite")
 # A call costs these so much that a share of them has to do.
 TRACED = ("ptrace", "proot", "udocker-P1")
+# Of a work that takes a chroot three seconds at most.
+WORK_SECONDS = 120
 TRACED_SHARE = 20
 LAMBDA = "993:993"
 OUT = ROOT / "build/bench"
@@ -200,14 +202,31 @@ class Engine:
         share = TRACED_SHARE if work[0] == "calls" and self.name in TRACED else 1
         if share > 1:
             work = [*work[:2], str(int(work[2]) // share), *work[3:]]
+        label = f"bench: {self.name}: {' '.join(work)[:60]}"
         try:
-            done = subprocess.run(self.command(["/bench/timer", *work]), capture_output=True, text=True, timeout=300, check=False, env=self.environment, stdin=subprocess.DEVNULL)
-        except (subprocess.TimeoutExpired, FileNotFoundError) as why:
-            print(f"bench: {self.name}: {why}", file=sys.stderr)
+            done = subprocess.Popen(
+                self.command(["/bench/timer", *work]),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                env=self.environment,
+                start_new_session=True,
+            )
+        except FileNotFoundError as why:
+            print(f"{label}: {why}", file=sys.stderr)
             return None
-        match = re.fullmatch(r"(\d+\.\d+)\n", done.stdout)
+        try:
+            stdout, stderr = done.communicate(timeout=WORK_SECONDS)
+        except subprocess.TimeoutExpired:
+            # With all that it has started: it would go on, before other programs.
+            os.killpg(done.pid, signal.SIGKILL)
+            done.communicate()
+            print(f"{label}: no end after {WORK_SECONDS} s", file=sys.stderr)
+            return None
+        match = re.fullmatch(r"(\d+\.\d+)\n", stdout)
         if done.returncode or not match:
-            print(f"bench: {self.name}: {' '.join(work)[:60]}: {(done.stderr or done.stdout).strip()[-200:]}", file=sys.stderr)
+            print(f"{label}: {(stderr or stdout).strip()[-200:]}", file=sys.stderr)
             return None
         return float(match[1]) * share
 
@@ -268,8 +287,9 @@ def install_udocker() -> None:
 
 
 def measure(all_engines: list[Engine], works: list[str], rounds: int) -> list[dict]:
-    """Engines take turns within each round."""
-    rows = []
+    """Engines take turns within each round. Works that are not measured now stay in the file as they were."""
+    path = OUT / "engine.json"
+    rows = [row for row in json.loads(path.read_text()) if row["work"] in WORKS and row["work"] not in works] if path.exists() else []
     for work in works:
         times: dict[str, dict[int, float]] = {engine.name: {} for engine in all_engines}
         able = [engine for engine in all_engines if engine.seconds(WORKS[work][1]) is not None]
@@ -288,7 +308,8 @@ def measure(all_engines: list[Engine], works: list[str], rounds: int) -> list[di
             rows.append({"work": work, "engine": name, "median_s": statistics.median(found.values()), "ratio": ratio, "runs": len(found)})
         pairs = [seconds / times["native-jail"][number] for number, seconds in times.get("rewrite", {}).items() if number in times.get("native-jail", {})]
         OUT.mkdir(parents=True, exist_ok=True)
-        (OUT / "engine.json").write_text(json.dumps(rows, indent=1) + "\n")
+        rows.sort(key=lambda row: list(WORKS).index(row["work"]))
+        path.write_text(json.dumps(rows, indent=1) + "\n")
         print_row(work, [row for row in rows if row["work"] == work], statistics.median(pairs) if pairs else None)
     return rows
 
@@ -317,7 +338,7 @@ def main() -> int:
     # One processor for all: moving between two is the greatest noise there is.
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     if os.environ.get("FIRST"):
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(10))
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(10))
     with tempfile.TemporaryDirectory(prefix="scar-engine-bench-", dir=scratch()) as folder:
         Path(folder).chmod(0o755)
         able = list(engines(options.engine or list(ENGINES), Path(folder)))
