@@ -58,6 +58,8 @@ static void storm_stop(void)
 {
 	struct itimerval none = {{0, 0}, {0, 0}};
 
+	/* First, or the handler of a last signal would wind the timer up again. */
+	signal(SIGALRM, SIG_IGN);
 	setitimer(ITIMER_REAL, &none, NULL);
 	signal(SIGALRM, SIG_DFL);
 }
