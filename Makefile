@@ -111,8 +111,9 @@ $(TP)/.all.stamp: FORCE
 $(TP)/.zydis.stamp: FORCE
 	@ARCH=$(ARCH) MAKEFLAGS= MFLAGS= layer-build/third-party.sh --into $(TP) --stamp $@ zydis
 
+# Compared without space at the ends: make 4.3 takes the file's newline away at times only.
 define note_flags
-ifneq "$$(file <$(call flags_file,$1))" "$2"
+ifneq "$$(strip $$(file <$(call flags_file,$1)))" "$(strip $2)"
 $$(shell mkdir -p $(B)/obj/$1)
 $$(file >$(call flags_file,$1),$2)
 endif
