@@ -271,7 +271,8 @@ static int begin(struct pull *pull, struct scar_err *err)
 		return got;
 	close(scar_steal_fd(&lock));
 	scar_debug("waiting for another process that pulls image %s", pull->name);
-	return scar_store_lock_wait(pull->store, fd, SCAR_STORE_EXCLUSIVE, err);
+	/* The puller goes on with a shared lock on the same directory, for as long as it uses the image. */
+	return scar_store_lock_wait(pull->store, fd, SCAR_STORE_SHARED, err);
 }
 
 /* What an image shares with one that is there is copied from it, if `base` is not NULL. */

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -332,6 +333,53 @@ static void processes_that_want_one_image_pull_it_once(void **state)
 	assert_int_equal(count("tmp"), 0);
 }
 
+/* Tells that it has the image, and keeps it until the pipe `until` is closed. */
+static void hold(int told, int until)
+{
+	char byte;
+
+	alarm(120);
+	open_store();
+	if (get(&image) < 0 || write(told, "x", 1) != 1)
+		_exit(2);
+	_exit(read(until, &byte, 1) == 0 ? 0 : 3);
+}
+
+static void those_who_waited_for_a_pull_use_the_image_while_the_puller_does(void **state)
+{
+	enum { PROCESSES = 4 };
+	pid_t children[PROCESSES];
+	int told[2], until[2], status;
+
+	(void)state;
+	add_layer(&image, "a", 3000000);
+	image.piece_bytes = 4096;
+	assert_int_equal(pipe2(told, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(until, O_CLOEXEC), 0);
+	for (int i = 0; i < PROCESSES; i++) {
+		children[i] = fork();
+		if (children[i] == 0) {
+			close(until[1]);
+			hold(told[1], until[0]);
+		}
+	}
+	for (int i = 0; i < PROCESSES; i++) {
+		struct pollfd fd = {.fd = told[0], .events = POLLIN};
+		char byte;
+
+		assert_int_equal(poll(&fd, 1, 60000), 1);
+		assert_int_equal(read(told[0], &byte, 1), 1);
+	}
+	close(until[1]);
+	for (int i = 0; i < PROCESSES; i++) {
+		assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+		assert_int_equal(status, 0);
+	}
+	close(until[0]);
+	close(told[0]);
+	close(told[1]);
+}
+
 static void an_entry_of_another_version_is_pulled_again(void **state)
 {
 	char path[512];
@@ -508,6 +556,7 @@ int main(void)
 		T(what_kill_9_leaves_after_open_is_replaced_by_get),
 		T(a_living_pull_is_left_alone),
 		T(processes_that_want_one_image_pull_it_once),
+		T(those_who_waited_for_a_pull_use_the_image_while_the_puller_does),
 		T(an_entry_of_another_version_is_pulled_again),
 		T(an_image_that_cannot_fit_is_refused_before_it_is_pulled),
 		T(running_out_of_space_is_told_and_cleaned_up),
