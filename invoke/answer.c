@@ -30,7 +30,7 @@ void scar_answer_init(struct scar_answer *answer, const struct scar_answer_optio
 	scar_buf_init(&answer->report, SCAR_LIMIT_RESPONSE_BYTES);
 	scar_buf_init(&answer->files, SCAR_LIMIT_RESPONSE_BYTES);
 	scar_buf_init(&answer->zip.directory, 0);
-	scar_tail_init(&answer->log, options->log_fd);
+	scar_tail_init(&answer->log, options->log_fd, options->json_log);
 }
 
 void scar_answer_clear(struct scar_answer *answer)
@@ -40,6 +40,7 @@ void scar_answer_clear(struct scar_answer *answer)
 	scar_buf_clear(&answer->files);
 	scar_content_head_clear(&answer->head);
 	scar_zip_clear(&answer->zip);
+	scar_tail_finish(&answer->log);
 	scar_overflow_clear(&answer->overflow);
 }
 

@@ -53,6 +53,7 @@ struct scar_answer_options {
 	uint64_t memory_bytes; /**< what the function has, 0 if not known */
 	const char *request_id, *log_group, *log_stream;
 	int log_fd; /**< where output goes that nobody is answered with; -1: nowhere */
+	bool json_log;
 	struct scar_overflow
 		overflow; /**< for standard output that a buffered response does not hold */
 };

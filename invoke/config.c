@@ -79,7 +79,7 @@ static const struct scar_setting table[] = {
 	{"SCAR_LOG_LEVEL", "AWS_LAMBDA_LOG_LEVEL", SCAR_SETTING_TEXT, AT(log_level_text), "INFO", NULL, 0, 0,
 	 "`TRACE`, `DEBUG`, `INFO`, `WARN`, `ERROR` or `FATAL`."},
 	{"AWS_LAMBDA_LOG_FORMAT", NULL, SCAR_SETTING_CHOICE, AT(log_format), "text", "text|json", 0, 0,
-	 "Form of log lines; Lambda sets it."},
+	 "Form of log lines, also of the program's; Lambda sets it."},
 	{"AWS_LAMBDA_FUNCTION_MEMORY_SIZE", NULL, SCAR_SETTING_NUMBER, AT(memory_mb), "0", NULL, 0, 1 << 24,
 	 "Memory of the function in MB, to tell a program that ran out of it; Lambda sets it."},
 	{"AWS_LAMBDA_MAX_CONCURRENCY", NULL, SCAR_SETTING_NUMBER, AT(concurrency), "1", NULL, 1, 64,

@@ -44,6 +44,12 @@ struct scar_resident {
 	struct scar_run_result result;
 };
 
+/* A runtime of the image knows the function's log format, and the request that a line belongs to, itself. */
+static bool is_json_log(const struct scar_resident_options *options)
+{
+	return !options->is_runtime && scar_log_is_json();
+}
+
 static int log_output(void *ctx, const void *data, size_t len, struct scar_err *err)
 {
 	(void)err;
@@ -64,6 +70,7 @@ static void *run(void *ctx)
 		.sink = log_output,
 		.sink_ctx = &resident->log,
 		.stderr_fd = STDERR_FILENO,
+		.json_log = is_json_log(&resident->options),
 		.grace_ms = GRACE_MS,
 		.stop_fd = resident->stop_fd,
 		.marker = plan->marker,
@@ -127,7 +134,7 @@ int scar_resident_start(const struct scar_resident_options *options,
 	resident->workspace = SCAR_WORKSPACE_NONE;
 	resident->end_fd = resident->stop_fd = -1;
 	scar_invocation_init(&resident->invocation);
-	scar_tail_init(&resident->log, STDERR_FILENO);
+	scar_tail_init(&resident->log, STDERR_FILENO, is_json_log(options));
 	if (scar_job_parse("", 0, &resident->job, err) < 0 || prepare(resident, err) < 0 ||
 	    start_thread(resident, err) < 0) {
 		scar_resident_stop(resident);

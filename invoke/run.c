@@ -358,7 +358,7 @@ int scar_run(const struct scar_run_options *options, struct scar_run_result *ret
 	};
 	int64_t start_ms = now_ms();
 
-	scar_tail_init(&run.tail, options->stderr_fd);
+	scar_tail_init(&run.tail, options->stderr_fd, options->json_log);
 	if (start(&run, err) < 0)
 		return -1;
 	if (run_started(&run, err) < 0) {

@@ -33,6 +33,7 @@ struct scar_run_options {
 	scar_run_sink sink;
 	void *sink_ctx;
 	int stderr_fd;       /**< where standard error goes */
+	bool json_log;       /**< as the lines of a JSON log */
 	int64_t deadline_ms; /**< epoch ms at which SIGTERM is sent; 0: none */
 	int64_t grace_ms;    /**< from SIGTERM to SIGKILL */
 	int stop_fd; /**< the program is ended as at the deadline when this becomes readable; -1: never */

@@ -6,9 +6,11 @@
 #include "runtime/base/err.h"
 #include "runtime/base/fs.h"
 
-void scar_tail_init(struct scar_tail *tail, int fd)
+void scar_tail_init(struct scar_tail *tail, int fd, bool json)
 {
 	tail->fd = fd;
+	tail->json = json && fd >= 0;
+	scar_log_lines_init(&tail->lines, fd);
 	tail->line_len = 0;
 	tail->kept_len = 0;
 }
@@ -46,11 +48,10 @@ static void flush_line(struct scar_tail *tail)
 	tail->line_len = 0;
 }
 
-void scar_tail_add(struct scar_tail *tail, const char *data, size_t len)
+static void add_text(struct scar_tail *tail, const char *data, size_t len)
 {
 	const char *last = memrchr(data, '\n', len);
 
-	keep(tail, data, len);
 	if (last) {
 		size_t whole = (size_t)(last - data) + 1;
 
@@ -79,8 +80,18 @@ void scar_tail_add(struct scar_tail *tail, const char *data, size_t len)
 	}
 }
 
+void scar_tail_add(struct scar_tail *tail, const char *data, size_t len)
+{
+	keep(tail, data, len);
+	if (tail->json)
+		scar_log_lines_add(&tail->lines, data, len);
+	else
+		add_text(tail, data, len);
+}
+
 void scar_tail_finish(struct scar_tail *tail)
 {
+	scar_log_lines_finish(&tail->lines);
 	if (tail->line_len == 0)
 		return;
 	/* A full line was flushed at once, so there is room. */

@@ -11,7 +11,11 @@
 #ifndef SCAR_RUNTIME_BASE_LOG_H
 #define SCAR_RUNTIME_BASE_LOG_H
 
+#include <stdbool.h>
 #include <stddef.h>
+
+struct scar_buf;
+struct scar_err;
 
 enum scar_log_level {
 	SCAR_LOG_TRACE,
@@ -35,6 +39,20 @@ int scar_log_level_parse(const char *text, enum scar_log_level *ret_level);
 /** The request id put on every line from now on; "" or NULL: none. Copied. */
 void scar_log_set_request_id(const char *request_id);
 int scar_log_enabled(enum scar_log_level level);
+/** Whether lines are JSON objects. */
+bool scar_log_is_json(void);
+/**
+ * Appends one line, a JSON object with its newline, that says what another program, `logger`, wrote: `text` of `len` bytes, any
+ * bytes, with time and request id of now. It is of level INFO, since nothing tells another. Safe from any thread.
+ */
+int scar_log_append_line(struct scar_buf *buf, const char *logger, const char *text, size_t len,
+			 struct scar_err *err);
+/**
+ * Appends a JSON object that another program wrote as its own line of a log, with a newline: as it is, but for the request id, which is put
+ * in front if it has none. @return 1; 0: it is no JSON object, and nothing was appended; -1
+ */
+int scar_log_append_object(struct scar_buf *buf, const char *text, size_t len,
+			   struct scar_err *err);
 void scar_log(enum scar_log_level level, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 /** Copies scheme://host[:port]/path of url into dst: no user info, query or fragment. @return dst */

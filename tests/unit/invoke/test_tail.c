@@ -19,7 +19,7 @@ static int setup(void **state)
 	(void)state;
 	if (pipe2(log_fds, O_CLOEXEC | O_DIRECT | O_NONBLOCK) < 0)
 		return -1;
-	scar_tail_init(&tail, log_fds[1]);
+	scar_tail_init(&tail, log_fds[1], false);
 	return 0;
 }
 
