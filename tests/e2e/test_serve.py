@@ -10,6 +10,7 @@ import time
 import pytest
 
 from tests.support.lambda_local import NAME, STREAM_PATH, LocalLambda
+from tests.support.rendezvous import Rendezvous
 
 BOTH_KERNELS = pytest.mark.parametrize("jail", ["", "kernel-4.14"], ids=["kernel-now", "kernel-4.14"])
 
@@ -56,7 +57,8 @@ def test_a_time_out_kills_the_whole_process_group(pushed):
     with LocalLambda(pushed("busybox"), timeout_s=3) as short:
         start = time.monotonic()
         answer = short.run("sh", "-c", f"(trap '' TERM; sleep {marker}) & sleep {marker} & sleep {marker}")
-        assert 2 <= time.monotonic() - start < 6
+        # Not before its time; when it is over, far from what the program would take.
+        assert 2 <= time.monotonic() - start < 120
         assert answer.function_error == "Unhandled", answer
         assert re.search(r"time|deadline", answer.text, re.IGNORECASE), answer
         assert short.run("sh", "-c", f"ps | grep -c '[s]leep {marker}'").document()["exitCode"] == 1, "a child of the last invocation lives"
@@ -172,21 +174,14 @@ def test_what_is_no_json_is_no_event(function, event):
 
 
 def test_invocations_at_once_have_environments_of_their_own(pushed):
-    with LocalLambda(pushed("busybox"), options=["--concurrency", "3"]) as function:
-        answers: list[float] = []
-
-        def sleep() -> None:
-            start = time.monotonic()
-            assert function.run("sleep", "1").body == b""
-            answers.append(time.monotonic() - start)
-
-        threads = [threading.Thread(target=sleep) for _ in range(3)]
-        start = time.monotonic()
+    with LocalLambda(pushed("busybox"), options=["--concurrency", "3"], timeout_s=120) as function, Rendezvous(3) as place:
+        answers: list[bytes] = []
+        threads = [threading.Thread(target=lambda: answers.append(function.run("sh", "-c", f"wget -qO- {place.url} && echo met").body)) for _ in range(3)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        assert len(answers) == 3 and time.monotonic() - start < 2.6
+        assert answers == [b"met\n"] * 3
         assert len(function.bootstrap_pids()) >= 3
         pids = set(function.bootstrap_pids())
         for _ in range(5):

@@ -20,6 +20,7 @@ import pytest
 
 from tests.support.lambda_local import descendants
 from tests.support.places import BOOTSTRAP
+from tests.support.rendezvous import Rendezvous
 
 
 class RuntimeApi(http.server.ThreadingHTTPServer):
@@ -53,7 +54,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.server.waiting -= 1
         self.send_response(200)
         self.send_header("Lambda-Runtime-Aws-Request-Id", request_id)
-        self.send_header("Lambda-Runtime-Deadline-Ms", str(int(time.time() * 1000) + 60_000))
+        self.send_header("Lambda-Runtime-Deadline-Ms", str(int(time.time() * 1000) + 300_000))
         self.send_header("Content-Length", str(len(event)))
         self.end_headers()
         self.wfile.write(event)
@@ -80,7 +81,7 @@ def api() -> Iterator[RuntimeApi]:
 
 
 def test_as_many_invocations_run_at_once(api, pushed):
-    with tempfile.TemporaryDirectory(dir="/dev/shm") as store:
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as store, Rendezvous(3) as place:
         env = {
             "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{api.server_address[1]}",
             "AWS_LAMBDA_MAX_CONCURRENCY": "3",
@@ -90,22 +91,23 @@ def test_as_many_invocations_run_at_once(api, pushed):
         process = subprocess.Popen([str(BOOTSTRAP)], env=env)
         try:
             api.await_until(lambda: api.waiting == 3)
-            start = time.monotonic()
             for n in range(6):
-                api.events.put((f"id-{n}", json.dumps({"cmd_args": ["sh", "-c", f"sleep 1; echo {n}"]}).encode()))
-            api.await_until(lambda: len(api.answers) == 6)
-            assert time.monotonic() - start < 5
+                api.events.put((f"id-{n}", json.dumps({"cmd_args": ["sh", "-c", f"wget -qO- {place.url} && echo {n}"]}).encode()))
+            # Three at a time, twice.
+            api.await_until(lambda: len(api.answers) == 6, 130)
             assert api.answers == {f"id-{n}": ("response", f"{n}\n".encode()) for n in range(6)}
 
             # One that breaks down is replaced, and the others do not notice.
             worker = descendants(process.pid)[0]
             os.kill(worker, signal.SIGKILL)
-            time.sleep(0.5)
             for n in range(6, 9):
                 api.events.put((f"id-{n}", b'{"cmd_args": ["true"]}'))
             # The request of the killed one may have taken an event with it.
-            api.await_until(lambda: len(api.answers) >= 8)
-            assert len([pid for pid in descendants(process.pid) if pid != worker]) >= 3
+            api.await_until(lambda: len(api.answers) >= 8, 60)
+            deadline = time.monotonic() + 60
+            while len([pid for pid in descendants(process.pid) if pid != worker]) < 3:
+                assert time.monotonic() < deadline, "the one that was killed is not replaced"
+                time.sleep(0.05)
         finally:
             children = descendants(process.pid)
             process.terminate()
