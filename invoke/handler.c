@@ -250,6 +250,7 @@ static int run_with(const struct work *work, size_t index, const struct scar_wor
 	const struct scar_plan_input input = {
 		.config = work->invoke->config,
 		.image = &work->use.image->config,
+		.image_has_tmp = scar_image_use_has_tmp(&work->use),
 		.invocation = work->invocation,
 		.job = &work->job,
 		.user = &work->user,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "invoke/image.h"
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -14,12 +16,15 @@
 #include "registry/client.h"
 #include "registry/manifest.h"
 #include "registry/ref.h"
+#include "runtime/base/cleanup.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
 #include "runtime/base/log.h"
 
 /* References remembered at once; events may name any number of them. */
 #define KNOWN_MAX 16
+/* What engines make in /tmp, to mount over it. */
+#define TMP_OURS "scar"
 
 struct known {
 	char *reference;
@@ -253,6 +258,25 @@ int scar_images_get(struct scar_images *images, const char *reference, int64_t d
 		return 0;
 	forget_reference(images, reference);
 	return strstr(err->msg, reference) ? -1 : scar_err_wrap(err, "image %s", reference);
+}
+
+bool scar_image_use_has_tmp(const struct scar_image_use *use)
+{
+	scar_fd_auto int fd = openat(use->entry->rootfs_fd, "tmp",
+				     O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *name;
+	bool found = false;
+
+	/* What cannot be read has nothing to show. */
+	if (!dir)
+		return false;
+	(void)scar_steal_fd(&fd);
+	while (!found && (name = readdir(dir)))
+		found = strcmp(name->d_name, ".") != 0 && strcmp(name->d_name, "..") != 0 &&
+			strcmp(name->d_name, TMP_OURS) != 0;
+	closedir(dir);
+	return found;
 }
 
 void scar_image_use_end(struct scar_image_use *use)

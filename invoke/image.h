@@ -10,6 +10,7 @@
 #ifndef SCAR_INVOKE_IMAGE_H
 #define SCAR_INVOKE_IMAGE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "runtime/base/cleanup.h"
@@ -40,6 +41,9 @@ int scar_images_get(struct scar_images *images, const char *reference, int64_t d
 		    struct scar_image_use *ret_use, struct scar_err *err);
 /** All zero is fine. */
 void scar_image_use_end(struct scar_image_use *use);
+
+/** Whether the image brings files in its /tmp. */
+bool scar_image_use_has_tmp(const struct scar_image_use *use);
 
 #define scar_image_use_auto scar_auto(scar_image_use_end)
 

@@ -175,6 +175,14 @@ static void bind_extra_payload(const struct scar_plan_input *input, struct scar_
 		plan->binds[plan->bind_count++] = (struct scar_bind){root, root, true};
 }
 
+/* Most images leave /tmp empty: then it is a directory of the invocation alone. Else it is the image's, clean as all of it. */
+static struct scar_bind bind_tmp(const struct scar_plan_input *input)
+{
+	return input->image_has_tmp
+		       ? (struct scar_bind){input->workspace->scar_path, SCAR_GUEST_SCAR, false}
+		       : (struct scar_bind){input->workspace->tmp_path, SCAR_GUEST_TMP, false};
+}
+
 static const char *find_marker(char *const *envp)
 {
 	const char *value = scar_environment_get(envp, MARKER);
@@ -190,9 +198,9 @@ int scar_plan_make(const struct scar_plan_input *input, struct scar_plan *ret_pl
 		.gid = input->user->gid,
 		.groups = input->user->groups,
 		.group_count = input->user->group_count,
-		.binds = {{input->workspace->tmp_path, SCAR_GUEST_TMP, false},
-			  {input->workspace->shm_path, SCAR_GUEST_SHM, false}},
+		.binds = {bind_tmp(input), {input->workspace->shm_path, SCAR_GUEST_SHM, false}},
 		.bind_count = 2,
+		.image_tmp = input->image_has_tmp,
 		.script = choose_script(input),
 		.payload = choose_payload(input),
 		.input = input->job->has_input ? &input->job->input : choose_payload(input),
@@ -232,6 +240,7 @@ struct scar_engine_spec scar_plan_spec(const struct scar_plan *plan,
 		.group_count = plan->group_count,
 		.binds = plan->binds,
 		.bind_count = plan->bind_count,
+		.image_tmp = plan->image_tmp,
 		.state_dir = state_dir,
 		.owners_path = rootfs->owners_path,
 		.undo_dir = rootfs->undo_dir,

@@ -15,6 +15,7 @@
 #ifndef SCAR_INVOKE_PLAN_H
 #define SCAR_INVOKE_PLAN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -52,6 +53,7 @@ struct scar_plan_input {
 	const struct scar_event
 		*event; /**< NULL: the invocation's bytes are all there is, as are without item */
 	const struct scar_event_item *item;
+	bool image_has_tmp; /**< it brings files in /tmp, which the program's own must not hide */
 	enum scar_plan_resident resident;
 	int64_t port;           /**< SCAR_PLAN_SERVER: PORT; 0: none */
 	const char *input_path; /**< INPUT_FILE_PATH; NULL: the file that holds the payload */
@@ -66,6 +68,7 @@ struct scar_plan {
 	size_t group_count;
 	struct scar_bind binds[SCAR_PLAN_BINDS_MAX];
 	size_t bind_count;
+	bool image_tmp;                 /**< /tmp is the image's */
 	const struct scar_buf *script;  /**< to be written to SCAR_GUEST_SCRIPT, or NULL */
 	const struct scar_buf *payload; /**< to be written to SCAR_GUEST_EVENT */
 	const struct scar_buf *input;   /**< the program's standard input */

@@ -88,6 +88,7 @@ static int prepare(struct scar_resident *resident, struct scar_err *err)
 	const struct scar_plan_input input = {
 		.config = options->config,
 		.image = &options->use->image->config,
+		.image_has_tmp = scar_image_use_has_tmp(options->use),
 		.invocation = &resident->invocation,
 		.job = &resident->job,
 		.user = &resident->user,

@@ -174,15 +174,23 @@ static int fill(const struct scar_workspace *workspace, struct scar_err *err)
 	return make_dir(workspace->fd, IN_OUTPUT, 0777, err);
 }
 
+static bool has_paths(const struct scar_workspace *workspace)
+{
+	return workspace->path && workspace->tmp_path && workspace->scar_path &&
+	       workspace->shm_path;
+}
+
 static int name_paths(struct scar_workspace *workspace, const char *store_dir, struct scar_err *err)
 {
 	if (asprintf(&workspace->path, "%s/run/%s", store_dir, workspace->name) < 0)
 		workspace->path = NULL;
 	if (asprintf(&workspace->tmp_path, "%s/run/%s/" IN_TMP, store_dir, workspace->name) < 0)
 		workspace->tmp_path = NULL;
+	if (asprintf(&workspace->scar_path, "%s/run/%s/" IN_SCAR, store_dir, workspace->name) < 0)
+		workspace->scar_path = NULL;
 	if (asprintf(&workspace->shm_path, "%s/run/%s/" IN_SHM, store_dir, workspace->name) < 0)
 		workspace->shm_path = NULL;
-	return workspace->path && workspace->tmp_path && workspace->shm_path ? 0 : no_memory(err);
+	return has_paths(workspace) ? 0 : no_memory(err);
 }
 
 int scar_workspace_create(const char *store_dir, const char *request_id,
@@ -205,8 +213,9 @@ static int name_here(struct scar_workspace *workspace, struct scar_err *err)
 {
 	workspace->path = strdup(SCAR_GUEST_TMP "/" NAME_HERE);
 	workspace->tmp_path = strdup(SCAR_GUEST_TMP);
+	workspace->scar_path = strdup(SCAR_GUEST_SCAR);
 	workspace->shm_path = strdup(SCAR_GUEST_SHM);
-	return workspace->path && workspace->tmp_path && workspace->shm_path ? 0 : no_memory(err);
+	return has_paths(workspace) ? 0 : no_memory(err);
 }
 
 int scar_workspace_create_here(struct scar_workspace *ret_workspace, struct scar_err *err)
@@ -293,6 +302,7 @@ int scar_workspace_remove(struct scar_workspace *workspace, struct scar_err *err
 		failed = scar_fs_remove_tree(workspace->parent_fd, workspace->name, err);
 	free(workspace->path);
 	free(workspace->tmp_path);
+	free(workspace->scar_path);
 	free(workspace->shm_path);
 	free(workspace->name);
 	scar_cleanup_fd(&workspace->fd);

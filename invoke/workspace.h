@@ -23,17 +23,19 @@
 struct scar_buf;
 struct scar_err;
 
-/** What the program sees of it; all below the bind of its /tmp. */
+/** What the program sees of it; all below the bind of its /tmp, or where the image has files there of /tmp/scar. */
 #define SCAR_GUEST_TMP "/tmp"
 #define SCAR_GUEST_SHM "/dev/shm"
-#define SCAR_GUEST_INPUT SCAR_GUEST_TMP "/scar/input"
-#define SCAR_GUEST_OUTPUT SCAR_GUEST_TMP "/scar/output"
+#define SCAR_GUEST_SCAR SCAR_GUEST_TMP "/scar"
+#define SCAR_GUEST_INPUT SCAR_GUEST_SCAR "/input"
+#define SCAR_GUEST_OUTPUT SCAR_GUEST_SCAR "/output"
 #define SCAR_GUEST_EVENT SCAR_GUEST_INPUT "/event"
-#define SCAR_GUEST_SCRIPT SCAR_GUEST_TMP "/scar/script"
+#define SCAR_GUEST_SCRIPT SCAR_GUEST_SCAR "/script"
 
 struct scar_workspace {
 	char *path; /**< absolute; owned, as the others */
 	char *tmp_path;
+	char *scar_path; /**< what is in it at the start */
 	char *shm_path;
 	char *name;
 	int parent_fd; /**< <store>/run */

@@ -44,6 +44,7 @@ struct scar_engine_spec {
 	size_t group_count;
 	const struct scar_bind *binds;
 	size_t bind_count;
+	bool image_tmp; /**< /tmp is that of the rootfs; else one of state_dir, unless a bind replaces it */
 	/** The program's descriptors 0, 1, 2; it gets no other. */
 	int stdin_fd, stdout_fd, stderr_fd;
 	/** A directory of mode 0700 for what the engine keeps: loader, index, /tmp, /dev/shm. */

@@ -210,6 +210,8 @@ static int add_binds(struct scar_prepared *p, const struct scar_engine_spec *spe
 		const struct default_bind *b = &default_binds[i];
 		char path[PATH_MAX];
 
+		if (spec->image_tmp && strcmp(b->guest, "/tmp") == 0)
+			continue;
 		if (b->host[0] == '/') {
 			if (access(b->host, F_OK) == 0 &&
 			    add_bind(p, b->host, b->guest, b->flags, err))

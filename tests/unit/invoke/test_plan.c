@@ -29,6 +29,7 @@ static struct scar_invocation invocation;
 static struct scar_job job;
 static struct scar_user user;
 static struct scar_workspace workspace;
+static bool image_has_tmp;
 static struct scar_plan plan;
 static struct scar_event event;
 
@@ -53,6 +54,8 @@ static int setup(void **state)
 	workspace = SCAR_WORKSPACE_NONE;
 	workspace.path = (char *)"/store/run/id-1";
 	workspace.tmp_path = (char *)"/store/run/id-1/tmp";
+	image_has_tmp = false;
+	workspace.scar_path = (char *)"/store/run/id-1/tmp/scar";
 	workspace.shm_path = (char *)"/store/run/id-1/shm";
 	return invocation.request_id ? 0 : -1;
 }
@@ -73,6 +76,7 @@ static int make(void)
 {
 	const struct scar_plan_input input = {
 		.config = &config,
+		.image_has_tmp = image_has_tmp,
 		.image = &image,
 		.invocation = &invocation,
 		.job = &job,
@@ -534,6 +538,18 @@ static void identity_directory_and_binds_are_in_the_plan(void **state)
 	assert_string_equal(plan.binds[1].host, "/store/run/id-1/shm");
 }
 
+static void an_image_with_files_in_tmp_keeps_its_own(void **state)
+{
+	(void)state;
+	image.cmd = LIST((char *)"x");
+	image_has_tmp = true;
+	assert_int_equal(make(), 0);
+	assert_true(plan.image_tmp);
+	assert_int_equal(plan.bind_count, 2);
+	assert_string_equal(plan.binds[0].guest, "/tmp/scar");
+	assert_string_equal(plan.binds[0].host, "/store/run/id-1/tmp/scar");
+}
+
 static void the_working_directory_is_the_root_or_absolute(void **state)
 {
 	(void)state;
@@ -593,6 +609,7 @@ int main(void)
 		PLAN_TEST(a_server_is_told_its_port_and_no_event),
 		PLAN_TEST(an_images_runtime_is_told_where_the_service_is),
 		PLAN_TEST(identity_directory_and_binds_are_in_the_plan),
+		PLAN_TEST(an_image_with_files_in_tmp_keeps_its_own),
 		PLAN_TEST(the_working_directory_is_the_root_or_absolute),
 		PLAN_TEST(a_marker_tells_the_processes_of_this_invocation),
 	};
