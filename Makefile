@@ -154,7 +154,7 @@ $1: $(call objects,rel,$2) $(foreach d,$(FOLDERS),$(call archive,rel,$d)) $(call
 	$$(call say,LINK,$1)
 	$$(Q)$$(CC.rel) $$(LDFLAGS.rel) $(TP_LIBS:%=-L$(TP)/%/lib) -o $$@.debug -Wl,-Map=$$@.map $(call objects,rel,$2) \
 	    -Wl,--start-group $(foreach d,$(FOLDERS),$(call archive,rel,$d)) $(call libdir,rel)/libzydis.a -Wl,--end-group $$(LIBS.rel)
-	$$(Q)$(CROSS)strip -s -o $$@ $$@.debug
+	$$(Q)$(CROSS)strip -s -R .comment -o $$@ $$@.debug
 endef
 $(eval $(call program_rule,$(B)/bootstrap,invoke/main.c))
 $(eval $(call program_rule,$(B)/scar,deployer/main.c))
@@ -164,10 +164,14 @@ $(eval $(call program_rule,$(B)/scar,deployer/main.c))
 VERSION := $(shell sed -n 's/^.define SCAR_VERSION "\(.*\)"/\1/p' runtime/base/version.h)
 LAYER   := $(B)/faas-supervisor-$(if $(filter aarch64,$(ARCH)),arm64,$(ARCH)).zip
 
+LAYER_ARGS := --third-party $(TP) --version $(VERSION) --architecture $(ARCH)
+
 .PHONY: layer
 layer: $(LAYER)
 $(LAYER): $(B)/bootstrap layer-build/layer.py LICENSE
-	@$(PYTHON) layer-build/layer.py --bootstrap $(B)/bootstrap --map $(B)/bootstrap.map --third-party $(TP) --version $(VERSION) $@
+	@$(PYTHON) layer-build/layer.py --program $(B)/bootstrap --map $(B)/bootstrap.map $(LAYER_ARGS) $@
+
+include layer-build/package.mk
 
 # ---- the loader: what execve really starts; no C library, no thread-local storage, away from where programs live ------------------------------
 
@@ -308,5 +312,6 @@ clean:
 	rm -rf build
 help:
 	@echo 'all layer setup third-party | unit asan [T=path] | fuzz-replay, fuzz F=name SECONDS=60 | format format-check deps-check style-check tidy | e2e test | run clean'
+	@echo 'install uninstall [PREFIX=/usr/local DESTDIR=] | man deb dist'
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

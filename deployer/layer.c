@@ -9,6 +9,7 @@
 
 #include "deployer/arguments.h"
 #include "deployer/aws/lambda.h"
+#include "deployer/beside.h"
 #include "runtime/base/digest.h"
 #include "runtime/base/err.h"
 #include "runtime/base/fs.h"
@@ -33,23 +34,6 @@ const char *scar_layer_host_architecture(void)
 #endif
 }
 
-/* A file's path beside this program. */
-static int beside(const char *name, char path[PATH_MAX], struct scar_err *err)
-{
-	ssize_t len = readlink("/proc/self/exe", path, PATH_MAX - 1);
-	char *slash;
-	size_t left;
-
-	if (len <= 0)
-		return scar_err_set(err, SCAR_ERR_IO, "cannot tell where this program lies");
-	path[len] = '\0';
-	slash = strrchr(path, '/');
-	left = PATH_MAX - (size_t)(slash + 1 - path);
-	if ((size_t)snprintf(slash + 1, left, "%s", name) >= left)
-		return scar_err_set(err, SCAR_ERR_LIMIT, "the path of %s is too long", name);
-	return 0;
-}
-
 static int check_machine(const struct scar_buf *elf, const char *path, const char *architecture,
 			 struct scar_err *err)
 {
@@ -71,7 +55,7 @@ int scar_layer_read_bootstrap(const struct scar_arguments *arguments, const char
 	const char *path = scar_arguments_get(arguments, SCAR_OPTION_BOOTSTRAP);
 	char found[PATH_MAX];
 
-	if (!path && beside("bootstrap", found, err) < 0)
+	if (!path && scar_beside("bootstrap", found, err) < 0)
 		return -1;
 	path = path ? path : found;
 	if (scar_fs_read_file(AT_FDCWD, path, bytes, err) < 0)
@@ -104,7 +88,7 @@ static int read_zip(const struct scar_arguments *arguments, const char *architec
 	if (scar_arguments_has(arguments, SCAR_OPTION_BOOTSTRAP))
 		return zip_bootstrap(arguments, architecture, zip, err);
 	snprintf(name, sizeof name, SCAR_LAYER_NAME "-%s.zip", architecture);
-	if (beside(name, found, err) < 0)
+	if (scar_beside(name, found, err) < 0)
 		return -1;
 	if (scar_fs_read_file(AT_FDCWD, found, zip, err) == 0)
 		return 0;

@@ -27,7 +27,7 @@ struct scar_layer {
 };
 
 /**
- * The zip of --layer, or faas-supervisor-<architecture>.zip beside this program, or one made of the bootstrap of --bootstrap or beside
+ * The zip of --layer, or faas-supervisor-<architecture>.zip that came with this program (beside.h), or one made of the bootstrap of --bootstrap or beside
  * this program. SCAR_ERR_NOT_FOUND names the places; SCAR_ERR_PLATFORM if it is for another processor.
  */
 int scar_layer_read(const struct scar_arguments *arguments, const char *architecture,

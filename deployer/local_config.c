@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "deployer/arguments.h"
+#include "deployer/beside.h"
 #include "registry/ref.h"
 #include "runtime/base/err.h"
 #include "runtime/base/limits.h"
@@ -252,20 +253,14 @@ static int show_certificates(struct scar_local_config *config, struct scar_err *
 	return 0;
 }
 
-/* bootstrap lies beside this program unless an option says otherwise. */
 static int find_bootstrap(struct scar_local_config *config, struct scar_err *err)
 {
 	char path[PATH_MAX];
-	ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - sizeof("bootstrap"));
-	char *slash;
 
 	if (config->bootstrap)
 		return 0;
-	if (len <= 0)
-		return scar_err_errno(err, errno, "/proc/self/exe");
-	path[len] = '\0';
-	slash = strrchr(path, '/');
-	memcpy(slash ? slash + 1 : path, "bootstrap", sizeof("bootstrap"));
+	if (scar_beside("bootstrap", path, err) < 0)
+		return -1;
 	config->bootstrap = strdup(path);
 	return config->bootstrap ? 0 : scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
 }
