@@ -23,7 +23,8 @@ int scar_beside(const char *name, char path[PATH_MAX], struct scar_err *err)
 	ssize_t len = readlink("/proc/self/exe", folder, sizeof folder - 1);
 
 	if (len <= 0)
-		return scar_err_errno(err, errno, "cannot tell where this program lies: /proc/self/exe");
+		return scar_err_errno(err, errno,
+				      "cannot tell where this program lies: /proc/self/exe");
 	folder[len] = '\0';
 	*strrchr(folder, '/') = '\0';
 	if (join(folder, "", name, path, err) < 0)

@@ -70,6 +70,7 @@ static const struct scar_option options[] = {
 	{SCAR_OPTION_NO_LAYER, DEFINE, NULL, "--no-layer", NULL, NULL, "put the runtime into the function's package instead of a layer"},
 	{SCAR_OPTION_NO_IMAGE_CHECK, DEFINE, NULL, "--no-image-check", NULL, NULL, "do not look at the image's manifest: size and processor are believed"},
 	{SCAR_OPTION_BOOTSTRAP, DEFINE | BUILD | LOCAL, NULL, "--bootstrap", "PATH", NULL, "the runtime; default: the bootstrap that came with this program"},
+	{SCAR_OPTION_OPT, LOCAL, NULL, "--opt", "DIR", NULL, "folder that the function sees as its layers, /opt, and whose bootstrap runs"},
 	{SCAR_OPTION_TASK, LOCAL, NULL, "--task", "DIR", NULL, "folder that the function sees as its package, /var/task; may name the image"},
 	{SCAR_OPTION_IGNORE_MISSING, RM, NULL, "--ignore-missing", NULL, NULL, "a function that does not exist is no error"},
 	{SCAR_OPTION_KEEP_LOGS, RM, NULL, "--keep-logs", NULL, NULL, "leave the log group"},

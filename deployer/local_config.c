@@ -115,28 +115,39 @@ static int take_name(struct scar_local_config *config, const char *name, struct 
 	return 0;
 }
 
-static int take_task(struct scar_local_config *config, const char *path, struct scar_err *err)
+/* The absolute path of a folder that the function will see. */
+static int take_folder(char **folder, const char *option, const char *path, struct scar_err *err)
 {
 	struct stat st;
 
 	if (!path)
 		return 0;
-	config->task = realpath(path, NULL);
-	if (!config->task || stat(config->task, &st) < 0)
-		return scar_err_errno(err, errno, "--task %s", path);
+	*folder = realpath(path, NULL);
+	if (!*folder || stat(*folder, &st) < 0)
+		return scar_err_errno(err, errno, "%s %s", option, path);
 	if (!S_ISDIR(st.st_mode))
-		return scar_err_set(
-			err, SCAR_ERR_CONFIG,
-			"--task takes the folder of a package, unpacked, not a file: %s", path);
-	config->function.task = config->task;
+		return scar_err_set(err, SCAR_ERR_CONFIG,
+				    "%s takes a folder, not a file such as a zip: unpack %s",
+				    option, path);
 	return 0;
+}
+
+/* The runtime is what the option names, or that of the layers. */
+static int take_bootstrap(struct scar_local_config *config, const char *path, struct scar_err *err)
+{
+	if (path)
+		config->bootstrap = strdup(path);
+	else if (!config->layers)
+		return 0;
+	else if (asprintf(&config->bootstrap, "%s/bootstrap", config->layers) < 0)
+		config->bootstrap = NULL;
+	return config->bootstrap ? 0 : scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
 }
 
 static int take_options(struct scar_local_config *config, const struct scar_arguments *arguments,
 			struct scar_err *err)
 {
 	const char *engine = scar_arguments_get(arguments, SCAR_OPTION_ENGINE);
-	const char *bootstrap = scar_arguments_get(arguments, SCAR_OPTION_BOOTSTRAP);
 	const char *variable;
 	size_t index = 0;
 
@@ -153,14 +164,14 @@ static int take_options(struct scar_local_config *config, const struct scar_argu
 	}
 	if (scar_arguments_has(arguments, SCAR_OPTION_NO_JAIL))
 		config->function.no_jail = true;
-	if (take_task(config, scar_arguments_get(arguments, SCAR_OPTION_TASK), err) < 0)
+	if (take_folder(&config->task, "--task", scar_arguments_get(arguments, SCAR_OPTION_TASK),
+			err) < 0 ||
+	    take_folder(&config->layers, "--opt", scar_arguments_get(arguments, SCAR_OPTION_OPT),
+			err) < 0)
 		return -1;
 	config->script = scar_arguments_get(arguments, SCAR_OPTION_RUN_SCRIPT);
 	config->stdin_path = scar_arguments_get(arguments, SCAR_OPTION_STDIN);
-	if (!bootstrap)
-		return 0;
-	config->bootstrap = strdup(bootstrap);
-	return config->bootstrap ? 0 : scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
+	return take_bootstrap(config, scar_arguments_get(arguments, SCAR_OPTION_BOOTSTRAP), err);
 }
 
 /* ---- the image and the environment ---------------------------------------------------------- */
@@ -319,6 +330,8 @@ int scar_local_config_read(bool serve, const struct scar_arguments *arguments, c
 		return -1;
 	}
 	config.function.bootstrap = config.bootstrap;
+	config.function.task = config.task;
+	config.function.layers = config.layers;
 	config.function.variables = (const char *const *)config.variables;
 	config.function.binds = (const char *const *)config.binds;
 	*ret_config = config;
@@ -335,5 +348,6 @@ void scar_local_config_clear(struct scar_local_config *config)
 	free(config->binds);
 	free(config->bootstrap);
 	free(config->task);
+	free(config->layers);
 	memset(config, 0, sizeof(*config));
 }

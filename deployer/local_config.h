@@ -27,7 +27,7 @@ struct scar_local_config {
 
 	/* What function points to; owned. */
 	char *bootstrap;
-	char *task;
+	char *task, *layers;
 	char **variables;
 	char **binds;
 };

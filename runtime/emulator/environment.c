@@ -102,6 +102,7 @@ static int start_runtime(struct scar_environment *env, struct scar_err *err)
 		.envp = env->variables,
 		.binds = function->binds,
 		.task = function->task,
+		.layers = function->layers,
 		.stdout_fd = scar_output_fd(env->output),
 		.stderr_fd = scar_output_fd(env->output),
 	};

@@ -28,6 +28,8 @@ struct scar_function {
 	const char *const *binds;     /**< host paths that the function may read; NULL-terminated */
 	const char
 		*task; /**< directory on the host that is the function's package, or NULL: none */
+	const char
+		*layers; /**< directory on the host that is /opt, or NULL: one with the bootstrap */
 	bool no_jail;
 	enum scar_jail_kernel kernel;
 };

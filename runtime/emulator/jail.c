@@ -216,11 +216,24 @@ static int make_argv(const struct scar_jail_options *options, char *first, char 
 	return 0;
 }
 
+/* Where the program is in the jail; the answer is modifiable as argv[0] has to be. */
+static char *place_inside(const struct scar_jail_options *options, const char *program)
+{
+	static char of_layers[] = SCAR_JAIL_PROGRAM, of_runtime[] = SCAR_JAIL_RUNTIME;
+	scar_free_auto char *layers = options->layers ? realpath(options->layers, NULL) : NULL;
+	size_t len = layers ? strlen(layers) : 0;
+
+	if (!layers ||
+	    (strncmp(program, layers, len) == 0 && strcmp(program + len, "/bootstrap") == 0))
+		return of_layers;
+	return of_runtime;
+}
+
 static int prepare_and_start(struct scar_jail *jail, const struct scar_jail_options *options,
 			     int program_fd, int null_fd, struct scar_jail_plan *plan,
 			     struct scar_jail_filter *filter, struct scar_err *err)
 {
-	char inside[] = SCAR_JAIL_PROGRAM;
+	char *inside;
 	scar_free_auto char *outside = realpath(options->program, NULL);
 	char *argv[ARGS_MAX];
 	struct scar_jail_child child = {
@@ -237,7 +250,8 @@ static int prepare_and_start(struct scar_jail *jail, const struct scar_jail_opti
 
 	if (!outside)
 		return scar_err_errno(err, errno, "%s", options->program);
-	if (!options->off && (scar_jail_plan_make(options, program_fd, plan, err) < 0 ||
+	inside = place_inside(options, outside);
+	if (!options->off && (scar_jail_plan_make(options, inside, program_fd, plan, err) < 0 ||
 			      scar_jail_filter_build(options->kernel, filter, err) < 0))
 		return -1;
 	if (make_argv(options, options->off ? outside : inside, argv, err) < 0)

@@ -36,6 +36,9 @@ struct scar_jail; /**< a running sandbox */
 /** Where the program is, as the program itself sees it. */
 #define SCAR_JAIL_PROGRAM "/opt/bootstrap"
 #define SCAR_JAIL_TASK_ROOT "/var/task"
+#define SCAR_JAIL_LAYERS "/opt"
+/** Where Lambda has a managed runtime's own program. */
+#define SCAR_JAIL_RUNTIME "/var/runtime/bootstrap"
 
 /** What could not be had; see scar_jail_missing_text(). */
 enum scar_jail_missing {
@@ -56,13 +59,16 @@ struct scar_jail_options {
 	enum scar_jail_kernel kernel; /**< which calls seem not to exist yet */
 	uint64_t memory_bytes;        /**< 0: no limit */
 	uint64_t tmp_bytes;           /**< size of /tmp; 0: 512 MiB */
-	const char *program;          /**< path on the host; in the jail SCAR_JAIL_PROGRAM */
-	char *const *args;            /**< arguments after argv[0]; NULL: none */
-	char *const *envp;            /**< the whole environment */
+	/** Path on the host; in the jail SCAR_JAIL_PROGRAM, or, beside layers that it is not of, SCAR_JAIL_RUNTIME. */
+	const char *program;
+	char *const *args; /**< arguments after argv[0]; NULL: none */
+	char *const *envp; /**< the whole environment */
 	/** Absolute host paths that the program may read at the same place; NULL-terminated or NULL. */
 	const char *const *binds;
 	/** Host directory shown, read-only, as SCAR_JAIL_TASK_ROOT; NULL: an empty one. */
 	const char *task;
+	/** Host directory shown, read-only, as SCAR_JAIL_LAYERS; NULL: one with the program alone. */
+	const char *layers;
 	int stdout_fd, stderr_fd; /**< borrowed */
 };
 

@@ -150,13 +150,14 @@ static int add_tmp(struct scar_jail_plan *plan, uint64_t bytes, struct scar_err 
 	return 0;
 }
 
-static int add_program(struct scar_jail_plan *plan, int program_fd, struct scar_err *err)
+static int add_program(struct scar_jail_plan *plan, const char *inside, int program_fd,
+		       struct scar_err *err)
 {
 	struct scar_jail_step *step;
 
-	if (!add(plan, SCAR_JAIL_DIR, "opt", NULL, 0755, err))
+	if (add_parents(plan, inside + 1, err) < 0)
 		return -1;
-	step = add(plan, SCAR_JAIL_COPY, &SCAR_JAIL_PROGRAM[1], NULL, 0755, err);
+	step = add(plan, SCAR_JAIL_COPY, inside + 1, NULL, 0755, err);
 	if (!step)
 		return -1;
 	step->fd = program_fd;
@@ -225,46 +226,62 @@ static int add_binds(struct scar_jail_plan *plan, const char *const *binds, stru
 	return 0;
 }
 
-static int add_task(struct scar_jail_plan *plan, const char *host, struct scar_err *err)
+/* A host's folder that the function's user can read. */
+static int add_folder(struct scar_jail_plan *plan, const char *path, const char *host,
+		      struct scar_err *err)
 {
-	const char *const path = &SCAR_JAIL_TASK_ROOT[1];
 	struct stat st;
 
-	if (host && geteuid() == 0 && stat(host, &st) == 0 && (st.st_mode & 05) != 05)
+	if (geteuid() == 0 && stat(host, &st) == 0 && (st.st_mode & 05) != 05)
 		return scar_err_set(err, SCAR_ERR_CONFIG,
 				    "%s: the function's user may not read this folder: chmod o+rx",
 				    host);
-	if (!host)
-		return add_parents(plan, path, err) < 0 ||
-				       !add(plan, SCAR_JAIL_DIR, path, NULL, 0755, err)
-			       ? -1
-			       : 0;
 	if (add_bind(plan, SCAR_JAIL_BIND, path, host, err) < 0)
 		return -1;
 	return add_readable(plan, path, host, 0, err);
 }
 
-static int make(struct scar_jail_plan *plan, const struct scar_jail_options *options,
-		int program_fd, struct scar_err *err)
+static int add_task(struct scar_jail_plan *plan, const char *host, struct scar_err *err)
 {
+	const char *const path = &SCAR_JAIL_TASK_ROOT[1];
+
+	if (host)
+		return add_folder(plan, path, host, err);
+	if (add_parents(plan, path, err) < 0 || !add(plan, SCAR_JAIL_DIR, path, NULL, 0755, err))
+		return -1;
+	return 0;
+}
+
+static int add_layers(struct scar_jail_plan *plan, const char *host, struct scar_err *err)
+{
+	return host ? add_folder(plan, &SCAR_JAIL_LAYERS[1], host, err) : 0;
+}
+
+static int make(struct scar_jail_plan *plan, const struct scar_jail_options *options,
+		const char *inside, int program_fd, struct scar_err *err)
+{
+	bool is_of_layers = options->layers && strcmp(inside, SCAR_JAIL_PROGRAM) == 0;
+
 	if (!add(plan, SCAR_JAIL_DIR, "dev", NULL, 0755, err) || add_devices(plan, err) < 0 ||
 	    !add(plan, SCAR_JAIL_DIR, "proc", NULL, 0555, err) ||
 	    !add(plan, SCAR_JAIL_PROC, "proc", NULL, 0, err) ||
 	    add_host(plan, "/sys", false, err) < 0 || add_etc(plan, err) < 0 ||
-	    add_tmp(plan, options->tmp_bytes, err) < 0 || add_program(plan, program_fd, err) < 0 ||
+	    add_tmp(plan, options->tmp_bytes, err) < 0 ||
+	    add_layers(plan, options->layers, err) < 0 ||
+	    (!is_of_layers && add_program(plan, inside, program_fd, err) < 0) ||
 	    add_task(plan, options->task, err) < 0)
 		return -1;
 	return add_binds(plan, options->binds, err);
 }
 
-int scar_jail_plan_make(const struct scar_jail_options *options, int program_fd,
+int scar_jail_plan_make(const struct scar_jail_options *options, const char *inside, int program_fd,
 			struct scar_jail_plan *ret_plan, struct scar_err *err)
 {
 	struct scar_jail_plan plan = {.steps = calloc(STEPS_MAX, sizeof(*plan.steps))};
 
 	if (!plan.steps)
 		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
-	if (make(&plan, options, program_fd, err) < 0) {
+	if (make(&plan, options, inside, program_fd, err) < 0) {
 		scar_jail_plan_clear(&plan);
 		return scar_err_wrap(err, "cannot plan the sandbox's root");
 	}

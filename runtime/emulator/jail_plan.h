@@ -38,8 +38,8 @@ struct scar_jail_plan {
 	size_t count;
 };
 
-/** `program_fd`: the program, open for reading. */
-int scar_jail_plan_make(const struct scar_jail_options *options, int program_fd,
+/** `program_fd`: the program, open for reading, which is to be at `inside`. */
+int scar_jail_plan_make(const struct scar_jail_options *options, const char *inside, int program_fd,
 			struct scar_jail_plan *ret_plan, struct scar_err *err);
 void scar_jail_plan_clear(struct scar_jail_plan *plan);
 

@@ -226,7 +226,7 @@ def test_a_package_that_cannot_be_shown_is_refused(tmp_path):
     (tmp_path / "package.zip").touch()
     done = subprocess.run([str(SCAR), "local", "run", "--task", str(tmp_path / "package.zip")], capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "--task takes the folder of a package, unpacked, not a file" in done.stderr
+    assert "--task takes a folder, not a file such as a zip" in done.stderr
 
 
 @contextmanager
