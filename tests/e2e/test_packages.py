@@ -73,7 +73,7 @@ def page(installed: Path, name: str) -> str:
 def test_every_variable_and_key_is_in_its_man_page(installed):
     runtime = page(installed, "man7/bootstrap.7.gz")
     variables = [name for name in documented_table("environment.md") if name.isupper()]
-    assert len(variables) > 30 and [name for name in variables if not re.search(rf"^ +{name}$", runtime, re.MULTILINE)] == []
+    assert len(variables) > 30 and [name for name in variables if not re.search(rf"^ +{re.escape(name)}$", runtime, re.MULTILINE)] == []
     definitions = page(installed, "man5/scar.yaml.5.gz")
     keys = re.findall(r"^\| `([\w.]+)` \|", (ROOT / "docs/definitions.md").read_text(), re.MULTILINE)
     assert len(keys) > 80 and [key for key in keys if not re.search(rf"^ +{re.escape(key)}$", definitions, re.MULTILINE)] == []
