@@ -20,16 +20,16 @@
 
 /* Lambda's own name for it. */
 #define TYPE_TOO_LARGE "Function.ResponseSizeTooLarge"
-#define TYPE_ZIP "application/zip"
 #define TYPE_JSON "application/json"
+
+static bool may_spill(const struct scar_answer *answer);
 
 void scar_answer_init(struct scar_answer *answer, const struct scar_answer_options *options)
 {
 	*answer = (struct scar_answer){.options = *options, .overflow = options->overflow};
 	scar_buf_init(&answer->kept, SCAR_LIMIT_RESPONSE_BYTES);
 	scar_buf_init(&answer->report, SCAR_LIMIT_RESPONSE_BYTES);
-	scar_buf_init(&answer->files, SCAR_LIMIT_RESPONSE_BYTES);
-	scar_buf_init(&answer->zip.directory, 0);
+	scar_answer_files_init(&answer->files, may_spill(answer) ? &answer->overflow : NULL);
 	scar_tail_init(&answer->log, options->log_fd, options->json_log);
 }
 
@@ -37,9 +37,8 @@ void scar_answer_clear(struct scar_answer *answer)
 {
 	scar_buf_clear(&answer->kept);
 	scar_buf_clear(&answer->report);
-	scar_buf_clear(&answer->files);
+	scar_answer_files_clear(&answer->files);
 	scar_content_head_clear(&answer->head);
-	scar_zip_clear(&answer->zip);
 	scar_tail_finish(&answer->log);
 	scar_overflow_clear(&answer->overflow);
 }
@@ -153,17 +152,31 @@ static int stream_head(struct scar_answer *answer, const void *data, size_t len,
 /* Header fields are for the caller, and a report of several runs is no file. */
 static bool may_overflow(const struct scar_answer *answer)
 {
-	return answer->options.output == SCAR_ANSWER_STDOUT && !wants_head(answer) &&
+	return answer->options.output != SCAR_ANSWER_JSON && !wants_head(answer) &&
 	       scar_overflow_is_possible(&answer->overflow);
+}
+
+/* A stream needs the file only, not a place to deliver it to. */
+static bool may_spill(const struct scar_answer *answer)
+{
+	return is_stream(answer) || may_overflow(answer);
+}
+
+/* Files are the answer then; of what is printed, error documents have the beginning. */
+static bool is_output_forgotten(const struct scar_answer *answer)
+{
+	return answer->has_files || answer->options.output == SCAR_ANSWER_ZIP;
 }
 
 static int keep(struct scar_answer *answer, const void *data, size_t len, struct scar_err *err)
 {
 	const size_t room = answer->kept.max_bytes - answer->kept.len;
 
-	if (answer->overflow.begun)
+	if (answer->overflow.begun && !answer->has_files)
 		return scar_overflow_add(&answer->overflow, data, len, err);
-	if (len > room) {
+	if (len > room && is_output_forgotten(answer)) {
+		len = room;
+	} else if (len > room) {
 		answer->too_large = true;
 		if (may_overflow(answer))
 			return scar_overflow_add(&answer->overflow, answer->kept.data,
@@ -241,29 +254,15 @@ static int note_failure(struct scar_answer *answer, size_t index,
 	return 1;
 }
 
-static int read_file(struct scar_answer *answer, int output_fd, const char *path,
-		     struct scar_err *err)
-{
-	scar_fd_auto int fd = -1;
-
-	if (scar_outputs_open(output_fd, path, &fd, err) < 0)
-		return -1;
-	return scar_fs_read_all(fd, path, &answer->files, err);
-}
-
-static int zip_files(struct scar_answer *answer, size_t index, int output_fd, char *const *paths,
-		     struct scar_err *err)
+static int pack_files(struct scar_answer *answer, size_t index, int output_fd, char *const *paths,
+		      struct scar_err *err)
 {
 	char prefix[32] = "";
 
 	/* Items do not know of each other: their files may have the same names. */
 	if (answer->options.event && answer->options.event->count > 1)
 		snprintf(prefix, sizeof prefix, "%zu", index + 1);
-	if (!answer->has_zip)
-		scar_zip_begin(&answer->zip, &answer->files);
-	answer->has_zip = true;
-	answer->content_type = TYPE_ZIP;
-	return scar_outputs_zip(output_fd, paths, prefix, &answer->zip, err);
+	return scar_answer_files_pack(&answer->files, output_fd, paths, prefix, err);
 }
 
 /* The one file of a stream may be larger than memory. */
@@ -292,7 +291,7 @@ static int take_file(struct scar_answer *answer, int output_fd, const char *path
 		     struct scar_err *err)
 {
 	return is_stream(answer) ? stream_file(answer, output_fd, path, err)
-				 : read_file(answer, output_fd, path, err);
+				 : scar_answer_files_take(&answer->files, output_fd, path, err);
 }
 
 static int take_files(struct scar_answer *answer, size_t index, int output_fd, struct scar_err *err)
@@ -306,10 +305,15 @@ static int take_files(struct scar_answer *answer, size_t index, int output_fd, s
 		return -1;
 	if (answer->options.output == SCAR_ANSWER_FILES && count == 0)
 		return 0;
+	/* What was printed is not the answer, however much it was. */
+	if (!answer->has_files) {
+		answer->too_large = false;
+		scar_overflow_clear(&answer->overflow);
+	}
 	answer->has_files = true;
 	result = answer->options.output == SCAR_ANSWER_FILES && count == 1 && only
 			 ? take_file(answer, output_fd, paths[0], err)
-			 : zip_files(answer, index, output_fd, paths, err);
+			 : pack_files(answer, index, output_fd, paths, err);
 	if (result < 0 && err->kind == SCAR_ERR_LIMIT) {
 		answer->too_large = true;
 		return 0;
@@ -462,11 +466,16 @@ static int send_failure(struct scar_answer *answer, struct scar_err *err)
 static int fail_too_large(struct scar_answer *answer, struct scar_err *err)
 {
 	answer->failure = (struct scar_failure){.type = TYPE_TOO_LARGE, .http_status = 500};
-	if (answer->has_files || is_http(answer))
+	if (answer->files.overflow && answer->has_files)
 		snprintf(answer->failure.message, sizeof answer->failure.message,
-			 "the answer is larger than the %zu bytes that a buffered response holds%s",
-			 SCAR_LIMIT_RESPONSE_BYTES,
-			 is_http(answer) ? ", base64 and header fields counted in" : "");
+			 "the files are more than a zip archive holds");
+	else if (answer->has_files || is_http(answer))
+		snprintf(
+			answer->failure.message, sizeof answer->failure.message,
+			"the answer is larger than the %zu bytes that a buffered response holds%s; "
+			"with an output in the function's definition it is delivered there",
+			SCAR_LIMIT_RESPONSE_BYTES,
+			is_http(answer) ? ", base64 and header fields counted in" : "");
 	else
 		snprintf(
 			answer->failure.message, sizeof answer->failure.message,
@@ -490,11 +499,7 @@ static const struct scar_buf *choose_content(struct scar_answer *answer, struct 
 			       ? NULL
 			       : &answer->kept;
 	}
-	if (!answer->has_files)
-		return &answer->kept;
-	if (answer->has_zip && scar_zip_end(&answer->zip, err) < 0)
-		return NULL;
-	return &answer->files;
+	return answer->has_files ? &answer->files.bytes : &answer->kept;
 }
 
 static int send_elsewhere(struct scar_answer *answer, struct scar_err *err);
@@ -523,7 +528,9 @@ static int send_document(struct scar_answer *answer, const struct scar_buf *cont
 /* What no response holds is delivered; the response says where. */
 static int send_elsewhere(struct scar_answer *answer, struct scar_err *err)
 {
-	const char *type = scar_content_sniff(answer->kept.data, answer->kept.len);
+	const struct scar_buf *content = answer->has_files ? &answer->files.bytes : &answer->kept;
+	const char *type = answer->content_type ? answer->content_type
+						: scar_content_sniff(content->data, content->len);
 	scar_buf_auto struct scar_buf place;
 	struct scar_err why;
 
@@ -535,6 +542,41 @@ static int send_elsewhere(struct scar_answer *answer, struct scar_err *err)
 	answer->content_type = TYPE_JSON;
 	return is_http(answer) ? send_document(answer, &place, err)
 			       : send_buffered(answer, TYPE_JSON, place.data, place.len, err);
+}
+
+/* An archive that memory did not hold. */
+static int stream_overflow(struct scar_answer *answer, struct scar_err *err)
+{
+	char chunk[32768];
+	off_t at = 0;
+	ssize_t n;
+
+	while ((n = pread(answer->overflow.fd, chunk, sizeof chunk, at)) != 0) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return scar_err_errno(err, errno, "cannot read the file of a large answer");
+		if (stream(answer, chunk, (size_t)n, err) < 0)
+			return -1;
+		at += n;
+	}
+	return scar_response_end(answer->options.response, err);
+}
+
+static int send_overflow(struct scar_answer *answer, struct scar_err *err)
+{
+	return is_stream(answer) ? stream_overflow(answer, err) : send_elsewhere(answer, err);
+}
+
+/* @return 1: all files are there, 0: they are too many bytes, -1 */
+static int end_files(struct scar_answer *answer, struct scar_err *err)
+{
+	if (answer->too_large)
+		return 0;
+	if (scar_answer_files_end(&answer->files, err) < 0)
+		return err->kind == SCAR_ERR_LIMIT ? 0 : -1;
+	answer->content_type = answer->files.content_type;
+	return 1;
 }
 
 static int send_content(struct scar_answer *answer, struct scar_err *err)
@@ -565,8 +607,14 @@ int scar_answer_finish(struct scar_answer *answer, struct scar_err *err)
 		return send_batch(answer, err);
 	if (answer->failure.type && !told)
 		return send_failure(answer, err);
+	if (answer->has_files) {
+		int got = end_files(answer, err);
+
+		if (got <= 0)
+			return got < 0 ? -1 : fail_too_large(answer, err);
+	}
 	if (answer->overflow.begun)
-		return send_elsewhere(answer, err);
+		return send_overflow(answer, err);
 	if (answer->too_large)
 		return fail_too_large(answer, err);
 	if (wants_head(answer) && !answer->has_head && answer->runs > 0 &&

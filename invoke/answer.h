@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "invoke/answer_files.h"
 #include "invoke/content.h"
 #include "invoke/failure.h"
 #include "invoke/overflow.h"
@@ -28,7 +29,6 @@
 #include "runtime/api/response.h"
 #include "runtime/base/buf.h"
 #include "runtime/base/limits.h"
-#include "runtime/base/zip.h"
 
 struct scar_err;
 struct scar_event;
@@ -55,13 +55,13 @@ struct scar_answer_options {
 	int log_fd; /**< where output goes that nobody is answered with; -1: nowhere */
 	bool json_log;
 	struct scar_overflow
-		overflow; /**< for standard output that a buffered response does not hold */
+		overflow; /**< for output and files that a buffered response does not hold */
 };
 
 struct scar_answer {
 	struct scar_answer_options options;
 	bool begun;     /* the response was begun */
-	bool too_large; /* buffered: kept holds the beginning; all is in overflow, if that is begun */
+	bool too_large; /* buffered: kept holds the beginning; all is in overflow, if that is begun and there are no files */
 	uint64_t written; /* bytes of standard output */
 	struct scar_buf
 		kept; /* buffered output; streamed: what waits for the head of the answer to be known */
@@ -70,9 +70,7 @@ struct scar_answer {
 	struct scar_content_head head;
 	bool has_head;
 	const char *content_type; /* NULL: guessed */
-	struct scar_zip zip;
-	bool has_zip;
-	struct scar_buf files; /* one file, or the archive */
+	struct scar_answer_files files;
 	bool has_files;
 	size_t runs;                 /* items done */
 	const char *reported;        /* id of the last record told to have failed */

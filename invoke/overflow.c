@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "invoke/overflow.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
@@ -36,6 +37,26 @@ int scar_overflow_add(struct scar_overflow *overflow, const void *data, size_t l
 	return 0;
 }
 
+int scar_overflow_patch(struct scar_overflow *overflow, uint64_t at, const void *data, size_t len,
+			struct scar_err *err)
+{
+	const char *from = data;
+
+	while (len > 0) {
+		ssize_t n = pwrite(overflow->fd, from, len, (off_t)at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return scar_err_errno(err, errno,
+					      "cannot write the file for a large answer");
+		from += n;
+		at += (uint64_t)n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
 static int append_text(struct scar_buf *document, const char *name, const char *value,
 		       struct scar_err *err)
 {
@@ -68,4 +89,5 @@ void scar_overflow_clear(struct scar_overflow *overflow)
 	if (overflow->begun)
 		close(overflow->fd);
 	overflow->begun = false;
+	overflow->bytes = 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file overflow.h
- * An answer that does not fit into a buffered response: kept in a nameless file, delivered to the function's first output under the
+ * An answer that does not fit into memory or a buffered response: kept in a nameless file; delivered to the function's first output under the
  * name of the request, and in its place a document that says where it is:
  *
  *   {"output":{"storage":"s3.default","path":"bucket/prefix/REQUEST-ID","contentType":"text/plain","bytes":7340032}}
@@ -35,9 +35,13 @@ bool scar_overflow_is_possible(const struct scar_overflow *overflow);
 /** Adds to the file, which is made first. SCAR_ERR_NOSPACE, _IO */
 int scar_overflow_add(struct scar_overflow *overflow, const void *data, size_t len,
 		      struct scar_err *err);
+/** Changes bytes that were added, `at` bytes after the first. */
+int scar_overflow_patch(struct scar_overflow *overflow, uint64_t at, const void *data, size_t len,
+			struct scar_err *err);
 /** Delivers what was added and appends the document. SCAR_ERR_NETWORK, _AUTH, _TIMEOUT, ...: nothing is there then. */
 int scar_overflow_deliver(struct scar_overflow *overflow, const char *content_type,
 			  struct scar_buf *ret_document, struct scar_err *err);
+/** Forgets what was added. */
 void scar_overflow_clear(struct scar_overflow *overflow);
 
 #endif

@@ -53,6 +53,44 @@ void scar_zip_begin(struct scar_zip *zip, struct scar_buf *out)
 	scar_buf_init(&zip->directory, SCAR_LIMIT_RESPONSE_BYTES);
 }
 
+void scar_zip_begin_spilling(struct scar_zip *zip, struct scar_buf *out,
+			     const struct scar_zip_spill *spill)
+{
+	scar_zip_begin(zip, out);
+	zip->spill = spill;
+}
+
+/* Of the next byte in the archive. */
+static uint64_t offset_of(const struct scar_zip *zip)
+{
+	return zip->spilled + (zip->out->len - zip->start);
+}
+
+static int put(struct scar_zip *zip, const void *data, size_t len, struct scar_err *err)
+{
+	if (offset_of(zip) + len > UINT32_MAX)
+		return scar_err_set(err, SCAR_ERR_LIMIT, "a zip archive of 4 GiB or more");
+	if (scar_buf_append(zip->out, data, len, err) == 0)
+		return 0;
+	if (err->kind != SCAR_ERR_LIMIT || !zip->spill)
+		return -1;
+	if (zip->spill->append(zip->spill->ctx, zip->out->data, zip->out->len, err) < 0)
+		return -1;
+	zip->spilled += zip->out->len;
+	scar_buf_reset(zip->out);
+	return scar_buf_append(zip->out, data, len, err);
+}
+
+/* What was put with one call lies in one place. */
+static int patch(struct scar_zip *zip, uint64_t at, const void *data, size_t len,
+		 struct scar_err *err)
+{
+	if (at < zip->spilled)
+		return zip->spill->patch(zip->spill->ctx, at, data, len, err);
+	memcpy(zip->out->data + zip->start + (at - zip->spilled), data, len);
+	return 0;
+}
+
 void scar_zip_clear(struct scar_zip *zip)
 {
 	scar_buf_clear(&zip->directory);
@@ -72,7 +110,7 @@ static void put_common(unsigned char at[24], const struct entry *entry, size_t n
 	put16(at + 22, (unsigned)name_len);
 }
 
-static int drain(z_stream *stream, int flush, struct scar_buf *out, struct scar_err *err)
+static int drain(z_stream *stream, int flush, struct scar_zip *zip, struct scar_err *err)
 {
 	unsigned char packed[CHUNK_BYTES];
 
@@ -81,7 +119,7 @@ static int drain(z_stream *stream, int flush, struct scar_buf *out, struct scar_
 		stream->avail_out = sizeof packed;
 		if (deflate(stream, flush) == Z_STREAM_ERROR)
 			return scar_err_set(err, SCAR_ERR_INTERNAL, "cannot compress");
-		if (scar_buf_append(out, packed, sizeof packed - stream->avail_out, err) < 0)
+		if (put(zip, packed, sizeof packed - stream->avail_out, err) < 0)
 			return -1;
 	} while (stream->avail_out == 0);
 	return 0;
@@ -112,7 +150,7 @@ static ssize_t next_bytes(struct source *source, unsigned char *chunk, struct sc
 	return n < 0 ? scar_err_errno(err, errno, "cannot read a file for a zip archive") : n;
 }
 
-static int deflate_source(z_stream *stream, struct source *source, struct scar_buf *out,
+static int deflate_source(z_stream *stream, struct source *source, struct scar_zip *zip,
 			  struct entry *entry, struct scar_err *err)
 {
 	unsigned char chunk[CHUNK_BYTES];
@@ -129,26 +167,26 @@ static int deflate_source(z_stream *stream, struct source *source, struct scar_b
 		entry->crc = (uint32_t)crc32(entry->crc, chunk, (unsigned)n);
 		stream->next_in = chunk;
 		stream->avail_in = (unsigned)n;
-		if (drain(stream, Z_NO_FLUSH, out, err) < 0)
+		if (drain(stream, Z_NO_FLUSH, zip, err) < 0)
 			return -1;
 	}
 	entry->size = (uint32_t)size;
-	return drain(stream, Z_FINISH, out, err);
+	return drain(stream, Z_FINISH, zip, err);
 }
 
 static int pack(struct scar_zip *zip, struct source *source, struct entry *entry,
 		struct scar_err *err)
 {
-	size_t before = zip->out->len;
+	uint64_t before = offset_of(zip);
 	z_stream stream = {0};
 	int result;
 
 	if (deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, -MAX_WBITS, 8,
 			 Z_DEFAULT_STRATEGY) != Z_OK)
 		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory for compression");
-	result = deflate_source(&stream, source, zip->out, entry, err);
+	result = deflate_source(&stream, source, zip, entry, err);
 	deflateEnd(&stream);
-	entry->packed = (uint32_t)(zip->out->len - before);
+	entry->packed = (uint32_t)(offset_of(zip) - before);
 	return result;
 }
 
@@ -170,18 +208,20 @@ static int add_to_directory(struct scar_zip *zip, const struct entry *entry, con
 static int add(struct scar_zip *zip, const char *name, struct source *source, unsigned mode,
 	       time_t modified, struct scar_err *err)
 {
-	struct entry entry = {.offset = (uint32_t)(zip->out->len - zip->start)};
 	unsigned char head[LOCAL_HEAD_BYTES] = {'P', 'K', 3, 4};
-	size_t at = zip->out->len;
+	uint64_t at = offset_of(zip);
+	struct entry entry = {.offset = (uint32_t)at};
 
 	if (zip->entries == ENTRIES_MAX || strlen(name) > UINT16_MAX)
 		return scar_err_set(err, SCAR_ERR_LIMIT, "too many files for a zip archive");
 	set_time(&entry, modified);
-	if (scar_buf_append(zip->out, head, sizeof head, err) < 0 ||
-	    scar_buf_append_str(zip->out, name, err) < 0 || pack(zip, source, &entry, err) < 0)
+	if (put(zip, head, sizeof head, err) < 0 || put(zip, name, strlen(name), err) < 0 ||
+	    pack(zip, source, &entry, err) < 0)
 		return -1;
 	/* Sizes are known now. */
-	put_common((unsigned char *)zip->out->data + at + 4, &entry, strlen(name));
+	put_common(head + 4, &entry, strlen(name));
+	if (patch(zip, at, head, sizeof head, err) < 0)
+		return -1;
 	zip->entries++;
 	return add_to_directory(zip, &entry, name, mode, err);
 }
@@ -209,8 +249,8 @@ int scar_zip_end(struct scar_zip *zip, struct scar_err *err)
 	put16(end + 8, zip->entries);
 	put16(end + 10, zip->entries);
 	put32(end + 12, (uint32_t)zip->directory.len);
-	put32(end + 16, (uint32_t)(zip->out->len - zip->start));
-	if (scar_buf_append(zip->out, zip->directory.data, zip->directory.len, err) < 0)
+	put32(end + 16, (uint32_t)offset_of(zip));
+	if (put(zip, zip->directory.data, zip->directory.len, err) < 0)
 		return -1;
-	return scar_buf_append(zip->out, end, sizeof end, err);
+	return put(zip, end, sizeof end, err);
 }

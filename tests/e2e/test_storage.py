@@ -3,7 +3,11 @@
 
 import base64
 import hashlib
+import io
 import json
+import re
+import urllib.request
+import zipfile
 from collections.abc import Iterator
 
 import pytest
@@ -120,6 +124,51 @@ def test_an_answer_over_http_that_base64_makes_too_large_goes_there_too(pushed, 
     place = json.loads(body)["output"]
     assert (place["bytes"], place["contentType"]) == (5_000_000, "application/octet-stream")
     assert sha256_of(s3.client(), place["path"]) == hashlib.sha256(bytes(5_000_000)).hexdigest()
+
+
+# Three files of 4 MB that do not compress, and more on standard output than an answer holds.
+FILES = "cd $TMP_OUTPUT_DIR; for f in $(cat); do head -c 4000000 /dev/urandom >$f; sha256sum $f >&2; done; yes | head -c 7000000"
+
+
+def digests(log: str) -> dict[str, str]:
+    return {name: digest for digest, name in re.findall(r"^([0-9a-f]{64})  (\w+)$", log, re.MULTILINE)}
+
+
+def test_files_that_no_answer_holds_go_to_the_first_output(pushed, s3):
+    client = s3.client()
+    outputs = {"output": [{"path": "data/large", "suffix": "none"}]}
+    with function(pushed("busybox"), FILES, outputs, AWS_ENDPOINT_URL_S3=s3.url, SCAR_OUTPUT="files", **KEYS) as running:
+        for names in ("a b c", "a"):
+            answer = running.invoke(raw=json.dumps(names).encode(), tail=True)
+            assert not answer.function_error, answer.text + running.log()
+            # One file is small enough to be the answer, whatever was printed.
+            if names == "a":
+                assert hashlib.sha256(answer.body).hexdigest() == digests(answer.log)["a"]
+                continue
+            place = json.loads(answer.text)["output"]
+            assert place["contentType"] == "application/zip" and place["bytes"] > 12_000_000
+            body = client.get_object(Bucket="data", Key=place["path"].removeprefix("data/"))["Body"].read()
+            with zipfile.ZipFile(io.BytesIO(body)) as archive:
+                assert archive.testzip() is None
+                assert {name: hashlib.sha256(archive.read(name)).hexdigest() for name in archive.namelist()} == digests(answer.log)
+    with function(pushed("busybox"), FILES.replace("4000000", "7000000"), outputs, AWS_ENDPOINT_URL_S3=s3.url, SCAR_OUTPUT="files", **KEYS) as running:
+        answer = running.invoke(raw=b'"one"', tail=True)
+        place = json.loads(answer.text)["output"]
+        assert (place["bytes"], place["contentType"]) == (7_000_000, "application/octet-stream")
+        assert sha256_of(client, place["path"]) == digests(answer.log)["one"]
+    with function(pushed("busybox"), FILES, {}, SCAR_OUTPUT="zip") as running:
+        document = running.invoke(raw=b'"a b"').document()
+        assert document["errorType"] == "Function.ResponseSizeTooLarge" and "output" in document["errorMessage"]
+
+
+def test_a_large_archive_is_streamed_where_answers_are(pushed):
+    with function(pushed("busybox"), FILES, {}, SCAR_OUTPUT="zip", SCAR_RESPONSE_MODE="streaming") as running:
+        with urllib.request.urlopen(running.url, b"a b c", timeout=60) as answer:
+            assert answer.headers["content-type"] == "application/zip"
+            body = answer.read()
+        with zipfile.ZipFile(io.BytesIO(body)) as archive:
+            assert archive.testzip() is None and archive.namelist() == ["a", "b", "c"]
+            assert set(digests(running.log()).values()) == {hashlib.sha256(archive.read(name)).hexdigest() for name in "abc"}
 
 
 def test_a_large_answer_of_a_program_that_fails_is_not_delivered(pushed, s3):
