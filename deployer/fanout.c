@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "deployer/fanout.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "deployer/arguments.h"
 #include "deployer/aws/aws.h"
@@ -13,17 +15,21 @@
 #include "deployer/aws/s3.h"
 #include "deployer/plan.h"
 #include "deployer/run_event.h"
+#include "runtime/base/buf.h"
 #include "runtime/base/err.h"
+#include "runtime/base/fs.h"
 #include "runtime/base/limits.h"
 
 #define WORKERS_MAX 256
 #define WORKERS_DEFAULT 16
 #define EVENT_MAX SCAR_KIB(64)
+#define MANIFEST_MAX SCAR_MIB(256)
+#define KEY_MAX 1024 /* S3's own */
 
 struct fanout {
 	struct scar_session *session;
 	const char *function, *region;
-	char bucket[64];
+	char bucket[64]; /* of all keys; "": each key has its own before it, as BUCKET/KEY */
 	bool asynchronous;
 	struct scar_fdl_list keys;
 
@@ -47,14 +53,20 @@ static int invoke(struct fanout *fanout, struct scar_aws *aws, const char *key,
 		  struct scar_lambda_result *result, struct scar_err *err)
 {
 	scar_buf_auto struct scar_buf event;
+	char own[64];
+	const char *bucket = fanout->bucket, *path = key;
 	struct scar_lambda_call call = {
 		.function = fanout->function,
 		.type = fanout->asynchronous ? SCAR_LAMBDA_ASYNC : SCAR_LAMBDA_SYNC,
 	};
 
 	scar_buf_init(&event, EVENT_MAX);
-	if (scar_run_event_write_s3(scar_aws_partition(fanout->region), fanout->region,
-				    fanout->bucket, key, &event, err) < 0)
+	if (!*bucket) {
+		scar_fdl_split(key, own, &path);
+		bucket = own;
+	}
+	if (scar_run_event_write_s3(scar_aws_partition(fanout->region), fanout->region, bucket,
+				    path, &event, err) < 0)
 		return -1;
 	call.payload = event.data;
 	call.payload_len = event.len;
@@ -148,19 +160,87 @@ static int summarise(const struct fanout *fanout)
 	return fanout->failed ? SCAR_EXIT_FUNCTION : 0;
 }
 
-static int run(struct fanout *fanout, const char *path, struct scar_err *err)
+static int list_bucket(struct fanout *fanout, const char *path, struct scar_err *err)
 {
-	int64_t workers = WORKERS_DEFAULT;
 	const char *prefix;
 
 	scar_fdl_split(path, fanout->bucket, &prefix);
+	return scar_s3_list(fanout->session->aws, fanout->bucket, prefix, note_key, fanout, err);
+}
+
+/* @return whether it is BUCKET/KEY */
+static bool is_object(const char *text)
+{
+	size_t bucket = strcspn(text, "/"), key = text[bucket] ? strlen(text + bucket + 1) : 0;
+
+	return bucket >= 3 && bucket < sizeof((struct fanout *)NULL)->bucket && key > 0 &&
+	       key <= KEY_MAX;
+}
+
+static int note_line(struct fanout *fanout, const char *manifest, size_t number, char *line,
+		     struct scar_err *err)
+{
+	size_t len = strlen(line);
+
+	if (len > 0 && line[len - 1] == '\r')
+		line[len - 1] = '\0';
+	if (*line == '\0' || *line == '#')
+		return 0;
+	if (strncmp(line, "s3://", 5) == 0)
+		line += 5;
+	if (!is_object(line))
+		return scar_err_set(err, SCAR_ERR_CONFIG,
+				    "%s, line %zu: \"%.100s\" is not BUCKET/KEY", manifest, number,
+				    line);
+	return scar_fdl_list_add(&fanout->keys, line, err);
+}
+
+static int read_manifest(struct fanout *fanout, const char *manifest, struct scar_err *err)
+{
+	scar_buf_auto struct scar_buf text;
+	size_t number = 0;
+	char *at, *line;
+
+	scar_buf_init(&text, MANIFEST_MAX);
+	if ((strcmp(manifest, "-") == 0
+		     ? scar_fs_read_all(STDIN_FILENO, "standard input", &text, err)
+		     : scar_fs_read_file(AT_FDCWD, manifest, &text, err)) < 0)
+		return -1;
+	if (text.len == 0)
+		return 0;
+	for (at = text.data; (line = strsep(&at, "\n"));) {
+		if (note_line(fanout, manifest, ++number, line, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int collect(struct fanout *fanout, struct scar_err *err)
+{
+	const struct scar_arguments *arguments = fanout->session->arguments;
+	const char *path = scar_arguments_get(arguments, SCAR_OPTION_INPUT_BUCKET);
+	const char *manifest = scar_arguments_get(arguments, SCAR_OPTION_MANIFEST);
+
+	if (path && manifest)
+		return scar_err_set(err, SCAR_ERR_CONFIG,
+				    "--input-bucket and --manifest exclude each other");
+	if ((path ? list_bucket(fanout, path, err) : read_manifest(fanout, manifest, err)) < 0)
+		return -1;
+	if (fanout->keys.count == 0)
+		return scar_err_set(err, SCAR_ERR_NOT_FOUND, "there are no files in %s",
+				    path ? path : manifest);
+	return 0;
+}
+
+static int run(struct fanout *fanout, struct scar_err *err)
+{
+	int64_t workers = WORKERS_DEFAULT;
+
 	if (scar_arguments_int(fanout->session->arguments, SCAR_OPTION_CONCURRENCY, 1, WORKERS_MAX,
 			       &workers, err) < 0 ||
 	    scar_aws_need_region(fanout->session->aws, &fanout->region, err) < 0 ||
-	    scar_s3_list(fanout->session->aws, fanout->bucket, prefix, note_key, fanout, err) < 0)
+	    collect(fanout, err) < 0)
 		return -1;
-	if (fanout->keys.count == 0)
-		return scar_err_set(err, SCAR_ERR_NOT_FOUND, "there are no files in %s", path);
 	if ((size_t)workers > fanout->keys.count)
 		workers = (int64_t)fanout->keys.count;
 	if (run_workers(fanout, (size_t)workers, err) < 0)
@@ -170,8 +250,13 @@ static int run(struct fanout *fanout, const char *path, struct scar_err *err)
 	return summarise(fanout);
 }
 
-int scar_fanout_run(struct scar_session *session, const char *function, const char *path,
-		    struct scar_err *err)
+bool scar_fanout_is_wanted(const struct scar_arguments *arguments)
+{
+	return scar_arguments_has(arguments, SCAR_OPTION_INPUT_BUCKET) ||
+	       scar_arguments_has(arguments, SCAR_OPTION_MANIFEST);
+}
+
+int scar_fanout_run(struct scar_session *session, const char *function, struct scar_err *err)
 {
 	struct fanout fanout = {
 		.session = session,
@@ -179,7 +264,7 @@ int scar_fanout_run(struct scar_session *session, const char *function, const ch
 		.asynchronous = scar_arguments_has(session->arguments, SCAR_OPTION_ASYNCHRONOUS),
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 	};
-	int ret = run(&fanout, path, err);
+	int ret = run(&fanout, err);
 
 	scar_fdl_list_clear(&fanout.keys);
 	scar_fdl_list_clear(&fanout.failures);

@@ -144,14 +144,14 @@ static int run_once(struct scar_session *session, const char *name, struct scar_
 /* Several functions of one file: one after the other. */
 static int run_all(struct scar_session *session, struct scar_err *err)
 {
-	const char *path = scar_arguments_get(session->arguments, SCAR_OPTION_INPUT_BUCKET);
+	bool many = scar_fanout_is_wanted(session->arguments);
 	struct scar_fdl_list names = {0};
 	int code = 0;
 
 	if (scar_functions_names(session, &names, err) < 0)
 		return -1;
 	for (size_t i = 0; i < names.count && code >= 0; i++) {
-		int one = path ? scar_fanout_run(session, names.items[i], path, err)
+		int one = many ? scar_fanout_run(session, names.items[i], err)
 			       : run_once(session, names.items[i], err);
 
 		if (one != 0)

@@ -29,6 +29,7 @@ def completed(*words: str) -> list[str]:
         (("scar", "apply", "--architecture", "a"), ["arm64"]),
         (("scar", "completion", "f"), ["fish"]),
         (("scar", "layer", "prune", "--k"), ["--keep"]),
+        (("scar", "run", "--man"), ["--manifest"]),
     ],
 )
 def test_bash_offers_commands_options_and_values(words: tuple[str, ...], offered: list[str]):
