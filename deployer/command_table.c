@@ -109,7 +109,8 @@ static const struct scar_option options[] = {
 	{SCAR_OPTION_NO_JAIL, LOCAL, NULL, "--no-jail", NULL, NULL, "without the restrictions of Lambda"},
 	{SCAR_OPTION_RUN_SCRIPT, LOCAL_RUN, NULL, "--script", "FILE", NULL, "run this script in the image instead of its command"},
 	{SCAR_OPTION_STDIN, LOCAL_RUN, NULL, "--stdin", "FILE", NULL, "the program's standard input; - is this program's own"},
-	{SCAR_OPTION_PORT, SERVE, NULL, "--port", "N", NULL, "port on the loopback interface (9001)"},
+	{SCAR_OPTION_HOST, SERVE, NULL, "--host", "ADDRESS", NULL, "IPv4 address to listen on; all who reach it may invoke (127.0.0.1)"},
+	{SCAR_OPTION_PORT, SERVE, NULL, "--port", "N", NULL, "port to listen on (9001)"},
 	{SCAR_OPTION_CONCURRENCY, SERVE, NULL, "--concurrency", "N", NULL, "environments that may work at once (1)"},
 
 	{SCAR_OPTION_OUTPUT, DOCTOR, "-o", "--output", "FORMAT", "text|json", "text or json"},

@@ -183,7 +183,7 @@ static int serve(const struct scar_local_config *config)
 	struct scar_err err;
 	int code = 0;
 
-	if (scar_frontend_open(config->port, &guard.frontend, &err) < 0)
+	if (scar_frontend_open(config->host, config->port, &guard.frontend, &err) < 0)
 		return complain(&err);
 	if (scar_pool_create(&config->function, config->concurrency, STDERR_FILENO, &guard.pool,
 			     &err) < 0) {
@@ -191,8 +191,8 @@ static int serve(const struct scar_local_config *config)
 		return complain(&err);
 	}
 	if (start_guard(&guard, &err) == 0) {
-		fprintf(stderr, "scar: function %s at http://127.0.0.1:%u\n", config->function.name,
-			(unsigned)config->port);
+		fprintf(stderr, "scar: function %s at http://%s:%u\n", config->function.name,
+			config->host, (unsigned)config->port);
 		if (scar_frontend_run(guard.frontend, guard.pool, &err) < 0)
 			code = complain(&err);
 		end_guard(&guard);

@@ -148,9 +148,11 @@ static int take_options(struct scar_local_config *config, const struct scar_argu
 			struct scar_err *err)
 {
 	const char *engine = scar_arguments_get(arguments, SCAR_OPTION_ENGINE);
+	const char *host = scar_arguments_get(arguments, SCAR_OPTION_HOST);
 	const char *variable;
 	size_t index = 0;
 
+	config->host = host ? host : "127.0.0.1";
 	if (take_numbers(config, arguments, err) < 0 ||
 	    take_name(config, scar_arguments_get(arguments, SCAR_OPTION_NAME), err) < 0 ||
 	    (engine && set_variable(config, "SCAR_ENGINE", engine, err) < 0))

@@ -18,6 +18,7 @@ struct scar_arguments;
 struct scar_err;
 
 struct scar_local_config {
+	const char *host; /**< borrowed; an IPv4 address */
 	uint16_t port;
 	unsigned concurrency;   /**< environments at once */
 	const char *script;     /**< path or NULL */

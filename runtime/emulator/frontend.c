@@ -35,24 +35,26 @@ struct scar_frontend {
 	struct connection connections[SCAR_FRONTEND_CONNECTIONS];
 };
 
-static int listen_on(uint16_t port, int *ret_fd, struct scar_err *err)
+static int listen_on(const char *host, uint16_t port, int *ret_fd, struct scar_err *err)
 {
-	struct sockaddr_in address = {
-		.sin_family = AF_INET,
-		.sin_port = htons(port),
-		.sin_addr = {htonl(INADDR_LOOPBACK)},
-	};
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
 	scar_fd_auto int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int yes = 1;
 
+	if (inet_pton(AF_INET, host, &address.sin_addr) != 1)
+		return scar_err_set(
+			err, SCAR_ERR_CONFIG,
+			"%.100s is no IPv4 address to listen on: 127.0.0.1, or 0.0.0.0 for all",
+			host);
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) < 0 ||
 	    bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, SOMAXCONN) < 0)
-		return scar_err_errno(err, errno, "cannot listen on 127.0.0.1:%u", (unsigned)port);
+		return scar_err_errno(err, errno, "cannot listen on %s:%u", host, (unsigned)port);
 	*ret_fd = scar_steal_fd(&fd);
 	return 0;
 }
 
-int scar_frontend_open(uint16_t port, struct scar_frontend **ret_frontend, struct scar_err *err)
+int scar_frontend_open(const char *host, uint16_t port, struct scar_frontend **ret_frontend,
+		       struct scar_err *err)
 {
 	struct scar_frontend *frontend = calloc(1, sizeof(*frontend));
 
@@ -63,7 +65,7 @@ int scar_frontend_open(uint16_t port, struct scar_frontend **ret_frontend, struc
 	frontend->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (frontend->stop_fd < 0)
 		scar_err_errno(err, errno, "eventfd");
-	else if (listen_on(port, &frontend->listen_fd, err) == 0) {
+	else if (listen_on(host, port, &frontend->listen_fd, err) == 0) {
 		*ret_frontend = frontend;
 		return 0;
 	}

@@ -4,7 +4,7 @@
 
 doc_commands.py PAGE...   prints them, a comment with the page and line before each block
 
-Blocks of other kinds (`text`, `yaml`, `json`, `mermaid`) are output, files and pictures. A block without a kind, or one indented by four spaces, is refused, so
+Blocks marked `sh docker` need a container engine besides: tests/packages types them. Blocks of other kinds (`text`, `yaml`, `json`, `mermaid`) are output, files and pictures. A block without a kind, or one indented by four spaces, is refused, so
 that nothing to type escapes.
 """
 
@@ -15,7 +15,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-KINDS = ("sh", "text", "yaml", "json", "c", "mermaid")
+KINDS = ("sh", "sh docker", "text", "yaml", "json", "c", "mermaid")
 
 
 class Unmarked(Exception):
@@ -56,9 +56,9 @@ def blocks(page: Path) -> list[Block]:
     return found
 
 
-def commands(page: Path) -> list[Block]:
+def commands(page: Path, kind: str = "sh") -> list[Block]:
     """What is to be typed."""
-    return [block for block in blocks(page) if block.kind == "sh"]
+    return [block for block in blocks(page) if block.kind == kind]
 
 
 def main() -> int:
