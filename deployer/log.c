@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,8 +34,15 @@ static void leave(struct scar_fdl_list *streams, const char *stream)
 	}
 }
 
+/* Lambda's own line, in either form of the log. */
+static bool is_mark(const char *message, const char *text, const char *type)
+{
+	return strncmp(message, text, strlen(text)) == 0 ||
+	       (*message == '{' && strstr(message, type) != NULL);
+}
+
 /*
- * What a program prints does not name the request: it is what stands between START and REPORT of the request in its
+ * What a program prints need not name the request: it is what stands between START and REPORT of the request in its
  * environment's stream. @return 1 to print, 0 not, -1
  */
 static int is_wanted(struct printer *printer, const struct scar_logs_event *event,
@@ -46,9 +54,9 @@ static int is_wanted(struct printer *printer, const struct scar_logs_event *even
 	if (!id)
 		return 1;
 	names_it = strstr(event->message, id) != NULL;
-	if (names_it && strncmp(event->message, "START ", 6) == 0)
+	if (names_it && is_mark(event->message, "START ", "\"platform.start\""))
 		return scar_fdl_list_add(&printer->streams, event->stream, err) < 0 ? -1 : 1;
-	if (names_it && strncmp(event->message, "REPORT ", 7) == 0) {
+	if (names_it && is_mark(event->message, "REPORT ", "\"platform.report\"")) {
 		leave(&printer->streams, event->stream);
 		return 1;
 	}

@@ -283,6 +283,25 @@ def test_log_prints_one_invocation(cloud: Cloud):
     assert cloud.scar("log", "-n", "cow", "--since", "1s").stdout == ""
 
 
+def test_log_prints_one_invocation_of_a_json_log(cloud: Cloud):
+    logs = cloud.of("logs")
+    logs.create_log_group(logGroupName="/aws/lambda/cow")
+    logs.create_log_stream(logGroupName="/aws/lambda/cow", logStreamName="s")
+    now = int(time.time() * 1000) - 60_000
+    lines = []
+    for request in ("one", "two"):
+        record = {"requestId": request}
+        lines += [
+            json.dumps({"time": "t", "type": "platform.start", "record": record}),
+            json.dumps(record | {"message": "ours"}),
+            json.dumps({"requestId": "the program's own"}),
+            json.dumps({"time": "t", "type": "platform.report", "record": record}),
+        ]
+    logs.put_log_events(logGroupName="/aws/lambda/cow", logStreamName="s", logEvents=[{"timestamp": now + n, "message": line} for n, line in enumerate(lines)])
+    assert cloud.scar("log", "-n", "cow", "-ri", "one").stdout.splitlines() == lines[:4]
+    assert cloud.scar("log", "-n", "cow", "-ri", "two").stdout.splitlines() == lines[4:]
+
+
 def test_log_follows_until_interrupted(cloud: Cloud):
     logs = cloud.of("logs")
     logs.create_log_group(logGroupName="/aws/lambda/cow")

@@ -195,6 +195,8 @@ def main() -> None:
     }
     for name, (value, bar, unit) in bars.items():
         print(f"{'ok  ' if value <= bar else 'MISS'} {name}: {value} {unit}, bar {bar} {unit}")
+    if any(value > bar for value, bar, _ in bars.values()):
+        raise SystemExit(1)
 
 
 if __name__ == "__main__":
