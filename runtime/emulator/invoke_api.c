@@ -2,7 +2,6 @@
 #include "runtime/emulator/invoke_api.h"
 
 #include <fnmatch.h>
-#include <regex.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -218,23 +217,118 @@ static int send_stream(struct exchange *x, struct scar_call *call, struct scar_e
 
 /* ---- requests ------------------------------------------------------------------------------- */
 
+#define NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
+#define SMALL_LETTERS "abcdefghijklmnopqrstuvwxyz"
+#define NAME_PARTS_MAX 8 /* arn:aws:lambda:REGION:ACCOUNT:function:NAME:QUALIFIER */
+
+/* What stands between the colons. */
+struct name_parts {
+	const char *items[NAME_PARTS_MAX];
+	size_t count;
+};
+
+static bool is_made_of(const char *text, const char *characters, size_t len_max)
+{
+	size_t len = strlen(text);
+
+	return len > 0 && len <= len_max && strspn(text, characters) == len;
+}
+
+/* eu-west-1, us-gov-east-1 */
+static bool is_region(const char *text)
+{
+	unsigned words = 0;
+
+	if (strspn(text, SMALL_LETTERS) != 2)
+		return false;
+	for (text += 2; *text == '-'; words++) {
+		size_t len = strspn(text + 1, SMALL_LETTERS);
+
+		if (len == 0)
+			break;
+		text += 1 + len;
+	}
+	return (words == 1 || words == 2) && *text == '-' && is_made_of(text + 1, "0123456789", 1);
+}
+
+static bool is_account(const char *text)
+{
+	return strlen(text) == 12 && is_made_of(text, "0123456789", 12);
+}
+
+static bool is_function(const char *text)
+{
+	return strcmp(text, "function") == 0;
+}
+
+/* NAME or NAME:QUALIFIER */
+static bool ends_with_name(const struct name_parts *parts, size_t at)
+{
+	const char *qualifier;
+
+	if (parts->count - at < 1 || parts->count - at > 2 ||
+	    !is_made_of(parts->items[at], NAME_CHARACTERS, 64))
+		return false;
+	if (parts->count - at == 1)
+		return true;
+	qualifier = parts->items[at + 1];
+	return is_made_of(qualifier + (*qualifier == '$'), NAME_CHARACTERS, 128);
+}
+
+/* What may stand before the name may be a name itself, so each is tried as both. */
+static bool fits_from(const struct name_parts *parts, size_t at, size_t stage)
+{
+	static bool (*const stages[])(const char *) = {is_region, is_account, is_function};
+
+	for (; stage < sizeof stages / sizeof *stages && at < parts->count; stage++) {
+		if (stages[stage](parts->items[at]) && fits_from(parts, at + 1, stage + 1))
+			return true;
+	}
+	return ends_with_name(parts, at);
+}
+
+static bool has_arn_head(const struct name_parts *parts)
+{
+	const char *partition = parts->count > 3 ? parts->items[1] : "";
+
+	return parts->count > 3 && strcmp(parts->items[0], "arn") == 0 &&
+	       strncmp(partition, "aws", 3) == 0 &&
+	       partition[3 + strspn(partition + 3, SMALL_LETTERS "-")] == '\0' &&
+	       strcmp(parts->items[2], "lambda") == 0;
+}
+
+/* Writes the `len` (at most as much as there is room) bytes with ':' and '$' decoded. */
+static void decode_name(const char *text, size_t len, char *name)
+{
+	for (; len > 0; text++, len--) {
+		bool colon = len >= 3 && strncmp(text, "%3A", 3) == 0;
+		bool dollar = len >= 3 && strncmp(text, "%24", 3) == 0;
+
+		*name++ = colon ? ':' : dollar ? '$' : *text;
+		if (colon || dollar) {
+			text += 2;
+			len -= 2;
+		}
+	}
+	*name = '\0';
+}
+
 /* As the Lambda API has it: a name, or an ARN or part of one, and a version or alias. ':' and '$' may be percent-encoded. */
 static bool is_function_name(const char *text, size_t len)
 {
-	static const char pattern[] =
-		"^(arn(:|%3A)aws[a-z-]*(:|%3A)lambda(:|%3A))?([a-z]{2}(-[a-z]+){1,2}-[0-9](:|%3A))?"
-		"([0-9]{12}(:|%3A))?(function(:|%3A))?[a-zA-Z0-9_-]{1,64}((:|%3A)([$]|%24)?[a-zA-Z0-9_-]{1,128})?$";
+	struct name_parts parts = {.count = 0};
 	char name[256];
-	regex_t regex;
-	bool fits;
+	char *at = name, *part;
 
-	if (len >= sizeof(name) || regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB) != 0)
+	if (len >= sizeof(name) || memchr(text, '\0', len))
 		return false;
-	memcpy(name, text, len);
-	name[len] = '\0';
-	fits = regexec(&regex, name, 0, NULL, 0) == 0;
-	regfree(&regex);
-	return fits;
+	decode_name(text, len, name);
+	while ((part = strsep(&at, ":"))) {
+		if (parts.count == NAME_PARTS_MAX)
+			return false;
+		parts.items[parts.count++] = part;
+	}
+	return fits_from(&parts, has_arn_head(&parts) ? 3 : 0, 0);
 }
 
 static bool has_function_name(const char *target, const char *prefix, const char *suffix)

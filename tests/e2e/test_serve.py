@@ -147,7 +147,7 @@ def test_functions_have_names(function):
     connection.close()
 
 
-@pytest.mark.parametrize("name", ["a%20b", "a.b", "x" * 65, "arn:aws:s3:::bucket", "..", "%00"])
+@pytest.mark.parametrize("name", ["a%20b", "a.b", "x" * 65, "arn:aws:s3:::bucket", "arn:aws:lambda", "f:a.b", "f:1:2", "f:" + "1" * 129, "..", "%00"])
 def test_what_is_no_name_of_a_function_is_refused(function, name):
     connection = http.client.HTTPConnection("127.0.0.1", function.port, timeout=30)
     connection.request("POST", f"/2015-03-31/functions/{name}/invocations", "{}")
@@ -157,7 +157,7 @@ def test_what_is_no_name_of_a_function_is_refused(function, name):
 
 
 @pytest.mark.parametrize(
-    "name", [NAME, f"{NAME}:live", f"{NAME}%3A%24LATEST", f"arn:aws:lambda:us-east-1:123456789012:function:{NAME}:1", f"123456789012:function:{NAME}"]
+    "name", [NAME, f"{NAME}:live", f"{NAME}%3A%24LATEST", f"arn:aws:lambda:us-east-1:123456789012:function:{NAME}:1", f"123456789012:function:{NAME}", f"eu-west-1:{NAME}", f"function:{NAME}:live"]
 )
 def test_a_function_has_names_and_arns(function, name):
     connection = http.client.HTTPConnection("127.0.0.1", function.port, timeout=30)
