@@ -33,6 +33,7 @@
 /* clang-format off */
 static const struct scar_option options[] = {
 	{SCAR_OPTION_NAME, APPLY | ONE_FUNCTION, "-n", "--name", "NAME", NULL, "name of the function"},
+	{SCAR_OPTION_FILE, LOCAL, "-f", "--conf-file", "FILE", NULL, "definition of functions, YAML or JSON; of several --name chooses one"},
 	{SCAR_OPTION_NAME, LOCAL, NULL, "--name", "NAME", NULL, "name of the function (scar)"},
 	{SCAR_OPTION_FILE, APPLY | ONE_FUNCTION, "-f", "--conf-file", "FILE", NULL, "definition of functions, YAML or JSON; - is standard input"},
 	{SCAR_OPTION_ALL, RM | UPDATE, "-a", "--all", NULL, NULL, "every function that scar made in this region"},
@@ -109,6 +110,7 @@ static const struct scar_option options[] = {
 	{SCAR_OPTION_NO_JAIL, LOCAL, NULL, "--no-jail", NULL, NULL, "without the restrictions of Lambda"},
 	{SCAR_OPTION_RUN_SCRIPT, LOCAL_RUN, NULL, "--script", "FILE", NULL, "run this script in the image instead of its command"},
 	{SCAR_OPTION_STDIN, LOCAL_RUN, NULL, "--stdin", "FILE", NULL, "the program's standard input; - is this program's own"},
+	{SCAR_OPTION_S3_TRIGGER, SERVE, NULL, "--s3-trigger", NULL, NULL, "invoke the function for each new file of its S3 inputs, as S3 would"},
 	{SCAR_OPTION_HOST, SERVE, NULL, "--host", "ADDRESS", NULL, "IPv4 address to listen on; all who reach it may invoke (127.0.0.1)"},
 	{SCAR_OPTION_PORT, SERVE, NULL, "--port", "N", NULL, "port to listen on (9001)"},
 	{SCAR_OPTION_CONCURRENCY, SERVE, NULL, "--concurrency", "N", NULL, "environments that may work at once (1)"},

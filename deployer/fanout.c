@@ -65,8 +65,14 @@ static int invoke(struct fanout *fanout, struct scar_aws *aws, const char *key,
 		scar_fdl_split(key, own, &path);
 		bucket = own;
 	}
-	if (scar_run_event_write_s3(scar_aws_partition(fanout->region), fanout->region, bucket,
-				    path, &event, err) < 0)
+	if (scar_run_event_write_s3(
+		    &(struct scar_run_event_object){
+			    .partition = scar_aws_partition(fanout->region),
+			    .region = fanout->region,
+			    .bucket = bucket,
+			    .key = path,
+		    },
+		    &event, err) < 0)
 		return -1;
 	call.payload = event.data;
 	call.payload_len = event.len;

@@ -12,6 +12,7 @@
 
 #include "deployer/arguments.h"
 #include "deployer/local_config.h"
+#include "deployer/local_trigger.h"
 #include "deployer/result.h"
 #include "runtime/base/buf.h"
 #include "runtime/base/err.h"
@@ -177,11 +178,36 @@ static int run(const struct scar_local_config *config)
 
 /* ---- serve ---------------------------------------------------------------------------------- */
 
-static int serve(const struct scar_local_config *config)
+/* Serves until somebody asks for the end. */
+static int serve_pool(const struct scar_local_config *config, char **environment,
+		      struct guard *guard, struct scar_err *err)
+{
+	struct scar_local_trigger *trigger = NULL;
+	int code = 0;
+
+	if (config->s3_trigger &&
+	    scar_local_trigger_start(config->definition, environment, guard->pool,
+				     config->concurrency, &trigger, err) < 0)
+		return complain(err);
+	if (start_guard(guard, err) == 0) {
+		fprintf(stderr, "scar: function %s at http://%s:%u\n", config->function.name,
+			config->host, (unsigned)config->port);
+		if (scar_frontend_run(guard->frontend, guard->pool, err) < 0)
+			code = complain(err);
+		end_guard(guard);
+	} else {
+		code = complain(err);
+	}
+	scar_pool_stop(guard->pool);
+	scar_local_trigger_stop(trigger);
+	return code;
+}
+
+static int serve(const struct scar_local_config *config, char **environment)
 {
 	struct guard guard = {0};
 	struct scar_err err;
-	int code = 0;
+	int code;
 
 	if (scar_frontend_open(config->host, config->port, &guard.frontend, &err) < 0)
 		return complain(&err);
@@ -190,15 +216,7 @@ static int serve(const struct scar_local_config *config)
 		scar_frontend_free(guard.frontend);
 		return complain(&err);
 	}
-	if (start_guard(&guard, &err) == 0) {
-		fprintf(stderr, "scar: function %s at http://%s:%u\n", config->function.name,
-			config->host, (unsigned)config->port);
-		if (scar_frontend_run(guard.frontend, guard.pool, &err) < 0)
-			code = complain(&err);
-		end_guard(&guard);
-	} else {
-		code = complain(&err);
-	}
+	code = serve_pool(config, environment, &guard, &err);
 	scar_pool_stop(guard.pool);
 	scar_frontend_free(guard.frontend);
 	scar_pool_free(guard.pool);
@@ -218,7 +236,7 @@ static int start(bool serving, const struct scar_arguments *arguments, char **en
 						   : scar_err_info(err.kind)->exit_code;
 	}
 	block_signals();
-	code = serving ? serve(&config) : run(&config);
+	code = serving ? serve(&config, environment) : run(&config);
 	scar_local_config_clear(&config);
 	return code;
 }

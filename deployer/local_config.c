@@ -11,6 +11,7 @@
 
 #include "deployer/arguments.h"
 #include "deployer/beside.h"
+#include "deployer/local_definition.h"
 #include "registry/ref.h"
 #include "runtime/base/err.h"
 #include "runtime/base/limits.h"
@@ -53,8 +54,8 @@ static int add_variable(struct scar_local_config *config, const char *variable,
 	return append(config->variables, VARIABLES_MAX, strdup(variable), "variables", err);
 }
 
-static int set_variable(struct scar_local_config *config, const char *name, const char *value,
-			struct scar_err *err)
+int scar_local_config_set(struct scar_local_config *config, const char *name, const char *value,
+			  struct scar_err *err)
 {
 	char *text = NULL;
 
@@ -155,10 +156,10 @@ static int take_options(struct scar_local_config *config, const struct scar_argu
 	config->host = host ? host : "127.0.0.1";
 	if (take_numbers(config, arguments, err) < 0 ||
 	    take_name(config, scar_arguments_get(arguments, SCAR_OPTION_NAME), err) < 0 ||
-	    (engine && set_variable(config, "SCAR_ENGINE", engine, err) < 0))
+	    (engine && scar_local_config_set(config, "SCAR_ENGINE", engine, err) < 0))
 		return -1;
 	if (scar_arguments_has(arguments, SCAR_OPTION_PLAIN_HTTP) &&
-	    set_variable(config, "SCAR_PLAIN_HTTP", "1", err) < 0)
+	    scar_local_config_set(config, "SCAR_PLAIN_HTTP", "1", err) < 0)
 		return -1;
 	while ((variable = scar_arguments_next(arguments, SCAR_OPTION_ENV, &index))) {
 		if (add_variable(config, variable, err) < 0)
@@ -166,6 +167,7 @@ static int take_options(struct scar_local_config *config, const struct scar_argu
 	}
 	if (scar_arguments_has(arguments, SCAR_OPTION_NO_JAIL))
 		config->function.no_jail = true;
+	config->s3_trigger = scar_arguments_has(arguments, SCAR_OPTION_S3_TRIGGER);
 	if (take_folder(&config->task, "--task", scar_arguments_get(arguments, SCAR_OPTION_TASK),
 			err) < 0 ||
 	    take_folder(&config->layers, "--opt", scar_arguments_get(arguments, SCAR_OPTION_OPT),
@@ -192,12 +194,13 @@ static int take_path_image(struct scar_local_config *config, struct scar_ref *re
 	text = scar_ref_format(ref);
 	if (!text)
 		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
-	if (set_variable(config, "SCAR_IMAGE", text, err) < 0)
+	if (scar_local_config_set(config, "SCAR_IMAGE", text, err) < 0)
 		return -1;
 	return add_bind(config, real, err);
 }
 
-static int take_image(struct scar_local_config *config, const char *image, struct scar_err *err)
+int scar_local_config_take_image(struct scar_local_config *config, const char *image,
+				 struct scar_err *err)
 {
 	scar_ref_auto struct scar_ref ref = {0};
 
@@ -205,7 +208,7 @@ static int take_image(struct scar_local_config *config, const char *image, struc
 		return -1;
 	if (ref.transport != SCAR_TRANSPORT_DOCKER && ref.transport != SCAR_TRANSPORT_S3)
 		return take_path_image(config, &ref, err);
-	return set_variable(config, "SCAR_IMAGE", image, err);
+	return scar_local_config_set(config, "SCAR_IMAGE", image, err);
 }
 
 static bool is_for_function(const char *variable)
@@ -285,19 +288,24 @@ static int read_all(struct scar_local_config *config, bool serve,
 	char **args = arguments->words;
 	const char *image = NULL;
 
+	/* Later ones win: the definition over the environment, options over both. */
 	if (take_environment(config, environment, err) < 0 ||
+	    scar_local_definition_take(config, arguments, environment, err) < 0 ||
 	    take_options(config, arguments, err) < 0)
 		return -1;
+	if (config->s3_trigger && !config->definition)
+		return scar_err_set(err, SCAR_ERR_CONFIG,
+				    "--s3-trigger needs a definition with inputs: --conf-file");
 	if (*args && strcmp(*args, "--") != 0)
 		image = *args++;
 	if (*args && strcmp(*args, "--") == 0)
 		args++;
-	if (!serve && !image && !config->task)
+	if (!serve && !image && !config->task && !config->definition)
 		return scar_err_set(err, SCAR_ERR_CONFIG, "run needs an image");
 	if (serve && *args)
 		return scar_err_set(err, SCAR_ERR_CONFIG, "unexpected argument %s", *args);
 	config->args = args;
-	if (image && take_image(config, image, err) < 0)
+	if (image && scar_local_config_take_image(config, image, err) < 0)
 		return -1;
 	if (show_certificates(config, err) < 0)
 		return -1;
@@ -326,7 +334,8 @@ int scar_local_config_read(bool serve, const struct scar_arguments *arguments, c
 		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
 	}
 	/* A single answer may be of any length, and is printed while it comes. */
-	if ((!serve && set_variable(&config, "SCAR_RESPONSE_MODE", "streaming", err) < 0) ||
+	if ((!serve &&
+	     scar_local_config_set(&config, "SCAR_RESPONSE_MODE", "streaming", err) < 0) ||
 	    read_all(&config, serve, arguments, environment, err) < 0) {
 		scar_local_config_clear(&config);
 		return -1;
@@ -351,5 +360,6 @@ void scar_local_config_clear(struct scar_local_config *config)
 	free(config->bootstrap);
 	free(config->task);
 	free(config->layers);
+	scar_fdl_clear(&config->fdl);
 	memset(config, 0, sizeof(*config));
 }

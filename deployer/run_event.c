@@ -71,8 +71,23 @@ static int encode_key(const char *key, struct scar_buf *text, struct scar_err *e
 	return 0;
 }
 
-int scar_run_event_write_s3(const char *partition, const char *region, const char *bucket,
-			    const char *key, struct scar_buf *event, struct scar_err *err)
+/* S3 tells the ETag without the quotes that HTTP wants. */
+static void write_content(struct scar_json_writer *writer,
+			  const struct scar_run_event_object *object)
+{
+	const char *etag = object->etag;
+	char plain[80];
+
+	if (!etag)
+		return;
+	etag += strspn(etag, "\"");
+	snprintf(plain, sizeof plain, "%.*s", (int)strcspn(etag, "\""), etag);
+	scar_json_write_int(writer, "size", (int64_t)object->size_bytes);
+	scar_json_write_string(writer, "eTag", plain);
+}
+
+int scar_run_event_write_s3(const struct scar_run_event_object *object, struct scar_buf *event,
+			    struct scar_err *err)
 {
 	scar_buf_auto struct scar_buf encoded;
 	struct scar_json_writer writer;
@@ -81,9 +96,9 @@ int scar_run_event_write_s3(const char *partition, const char *region, const cha
 	struct tm tm;
 
 	scar_buf_init(&encoded, 3 * KEY_MAX + 1);
-	if (encode_key(key, &encoded, err) < 0)
+	if (encode_key(object->key, &encoded, err) < 0)
 		return -1;
-	snprintf(arn, sizeof arn, "arn:%s:s3:::%s", partition, bucket);
+	snprintf(arn, sizeof arn, "arn:%s:s3:::%s", object->partition, object->bucket);
 	gmtime_r(&now, &tm);
 	strftime(moment, sizeof moment, "%Y-%m-%dT%H:%M:%S.000Z", &tm);
 	scar_json_writer_init(&writer, event, err);
@@ -92,16 +107,17 @@ int scar_run_event_write_s3(const char *partition, const char *region, const cha
 	scar_json_write_open(&writer, NULL, '{');
 	scar_json_write_string(&writer, "eventVersion", "2.1");
 	scar_json_write_string(&writer, "eventSource", "aws:s3");
-	scar_json_write_string(&writer, "awsRegion", region);
+	scar_json_write_string(&writer, "awsRegion", object->region);
 	scar_json_write_string(&writer, "eventTime", moment);
 	scar_json_write_string(&writer, "eventName", "ObjectCreated:Put");
 	scar_json_write_open(&writer, "s3", '{');
 	scar_json_write_open(&writer, "bucket", '{');
-	scar_json_write_string(&writer, "name", bucket);
+	scar_json_write_string(&writer, "name", object->bucket);
 	scar_json_write_string(&writer, "arn", arn);
 	scar_json_write_close(&writer, '}');
 	scar_json_write_open(&writer, "object", '{');
 	scar_json_write_string(&writer, "key", encoded.data);
+	write_content(&writer, object);
 	scar_json_write_close(&writer, '}');
 	scar_json_write_close(&writer, '}');
 	scar_json_write_close(&writer, '}');

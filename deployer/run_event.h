@@ -15,8 +15,17 @@ struct scar_err;
 /** {"cmd_args", "script", "stdin"} as far as they were given. */
 int scar_run_event_write(const struct scar_arguments *arguments, struct scar_buf *event,
 			 struct scar_err *err);
+/** A new object as S3 tells of it. Texts are borrowed. */
+struct scar_run_event_object {
+	const char *partition, *region, *bucket;
+	const char *key; /**< plain */
+	const char
+		*etag; /**< with its quotes or without; NULL: not told, and neither is the size */
+	uint64_t size_bytes;
+};
+
 /** ObjectCreated of one object, its key encoded as S3 does it. */
-int scar_run_event_write_s3(const char *partition, const char *region, const char *bucket,
-			    const char *key, struct scar_buf *event, struct scar_err *err);
+int scar_run_event_write_s3(const struct scar_run_event_object *object, struct scar_buf *event,
+			    struct scar_err *err);
 
 #endif
