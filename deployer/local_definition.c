@@ -44,9 +44,9 @@ static int take_script(struct scar_local_config *config, struct scar_fdl_functio
 	scar_buf_auto struct scar_buf script;
 	scar_free_auto char *path = NULL;
 
+	scar_buf_init(&script, SCAR_LIMIT_EVENT_BYTES);
 	if (!function->init_script)
 		return 0;
-	scar_buf_init(&script, SCAR_LIMIT_EVENT_BYTES);
 	if (scar_package_path(&config->fdl, function->init_script, &path, err) < 0)
 		return -1;
 	if (scar_fs_read_file(AT_FDCWD, path, &script, err) < 0)
@@ -160,9 +160,9 @@ int scar_local_definition_take(struct scar_local_config *config,
 	scar_buf_auto struct scar_buf text;
 	struct scar_fdl_function *function = NULL;
 
+	scar_buf_init(&text, SCAR_LIMIT_YAML_BYTES);
 	if (!path)
 		return 0;
-	scar_buf_init(&text, SCAR_LIMIT_YAML_BYTES);
 	/* Options of `local` mean the function at hand, not its definition. */
 	if (scar_fs_read_file(AT_FDCWD, path, &text, err) < 0 ||
 	    scar_fdl_parse(NULL, 0, text.data ? text.data : "", text.len, path, NULL, &config->fdl,
