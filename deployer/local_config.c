@@ -167,6 +167,7 @@ static int take_options(struct scar_local_config *config, const struct scar_argu
 	}
 	if (scar_arguments_has(arguments, SCAR_OPTION_NO_JAIL))
 		config->function.no_jail = true;
+	config->function.freeze = scar_arguments_has(arguments, SCAR_OPTION_FREEZE);
 	config->s3_trigger = scar_arguments_has(arguments, SCAR_OPTION_S3_TRIGGER);
 	if (take_folder(&config->task, "--task", scar_arguments_get(arguments, SCAR_OPTION_TASK),
 			err) < 0 ||

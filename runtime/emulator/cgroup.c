@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -185,6 +186,22 @@ int scar_cgroup_anonymous_bytes(const struct scar_cgroup *group, uint64_t *ret_b
 		return 0;
 	return scar_err_set(err, SCAR_ERR_UNSUPPORTED, "%s/memory.stat lacks the value",
 			    group->path);
+}
+
+int scar_cgroup_signal(const struct scar_cgroup *group, int signum, struct scar_err *err)
+{
+	scar_buf_auto struct scar_buf text;
+	int count = 0;
+	char *at;
+
+	scar_buf_init(&text, SCAR_MIB(1));
+	if (scar_fs_read_file(group->fd, "cgroup.procs", &text, err) < 0)
+		return -1;
+	at = text.data;
+	/* A member outside this process's namespace is listed as 0. */
+	for (long pid; at && (pid = strtol(at, &at, 10)) > 0; count++)
+		(void)kill((pid_t)pid, signum);
+	return count;
 }
 
 void scar_cgroup_free(struct scar_cgroup *group)

@@ -19,6 +19,8 @@ int scar_cgroup_add(const struct scar_cgroup *group, pid_t pid, struct scar_err 
 /** Anonymous memory in use now: what programs hold, without page cache and tmpfs. */
 int scar_cgroup_anonymous_bytes(const struct scar_cgroup *group, uint64_t *ret_bytes,
 				struct scar_err *err);
+/** A signal to every member. @return how many there are; -1 if they cannot be listed */
+int scar_cgroup_signal(const struct scar_cgroup *group, int signum, struct scar_err *err);
 /** Removes the group, whose members must have ended, and frees. */
 void scar_cgroup_free(struct scar_cgroup *group);
 

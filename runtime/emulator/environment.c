@@ -44,6 +44,7 @@ struct scar_environment {
 	int64_t init_us;      /**< how long that took; 0: told already */
 	char end_reason[128]; /**< why the runtime ended, in the service's words */
 	bool told_missing;
+	bool frozen;
 
 	/* Shared. */
 	pthread_mutex_t mutex;
@@ -138,6 +139,15 @@ static void describe_end(struct scar_environment *env, const struct scar_jail_ex
 		snprintf(text, size, "Runtime exited without providing a reason");
 }
 
+/* Between invocations nothing inside runs, where that is wanted. */
+static void freeze(struct scar_environment *env, bool on)
+{
+	if (env->jail && env->frozen != on && env->function->freeze) {
+		scar_jail_freeze(env->jail, on);
+		env->frozen = on;
+	}
+}
+
 /* The runtime has ended or must end: nothing of it is left afterwards. */
 static void end_runtime(struct scar_environment *env, bool kill_it)
 {
@@ -147,6 +157,7 @@ static void end_runtime(struct scar_environment *env, bool kill_it)
 
 	if (!env->jail)
 		return;
+	freeze(env, false);
 	if (kill_it)
 		scar_jail_kill(env->jail);
 	if (scar_jail_wait(env->jail, &end, &err) < 0)
@@ -325,6 +336,7 @@ static void serve_call(struct scar_environment *env, struct scar_call *call)
 	struct scar_err err;
 
 	scar_buf_init(&tail, SCAR_OUTPUT_TAIL_BYTES);
+	freeze(env, false);
 	scar_output_mark(env->output);
 	scar_output_line(env->output, "START RequestId: %s Version: %s", scar_call_id(call),
 			 SCAR_FUNCTION_VERSION);
@@ -364,6 +376,8 @@ static void idle(struct scar_environment *env)
 	uint64_t count;
 
 	if (env->jail) {
+		if (env->server.waiting >= 0)
+			freeze(env, true);
 		if (!step(env, 0)) {
 			end_runtime(env, false);
 			if (!is_stopping(env))

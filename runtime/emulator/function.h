@@ -31,6 +31,7 @@ struct scar_function {
 	const char
 		*layers; /**< directory on the host that is /opt, or NULL: one with the bootstrap */
 	bool no_jail;
+	bool freeze; /**< stop what is inside between invocations */
 	enum scar_jail_kernel kernel;
 };
 

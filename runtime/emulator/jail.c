@@ -21,6 +21,7 @@
 #include "runtime/emulator/process_tree.h"
 
 #define ARGS_MAX 64
+#define FREEZE_PASSES 8
 
 struct scar_jail {
 	pid_t pid; /**< the first process; 0 when reaped */
@@ -311,6 +312,25 @@ void scar_jail_kill(struct scar_jail *jail)
 		(void)kill(jail->pid, SIGKILL);
 	if (jail->control_fd >= 0)
 		close(scar_steal_fd(&jail->control_fd));
+}
+
+void scar_jail_freeze(struct scar_jail *jail, bool freeze)
+{
+	int signum = freeze ? SIGSTOP : SIGCONT, before = -1;
+	struct scar_err err;
+
+	if (!jail->pid)
+		return;
+	/* Until no more have come meanwhile. */
+	for (int i = 0; i < FREEZE_PASSES; i++) {
+		int count = jail->group ? scar_cgroup_signal(jail->group, signum, &err) : -1;
+
+		if (count <= 0)
+			count = scar_process_tree_signal(jail->pid, signum);
+		if (count == before)
+			return;
+		before = count;
+	}
 }
 
 static void reap(struct scar_jail *jail)

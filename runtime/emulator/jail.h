@@ -92,6 +92,8 @@ int scar_jail_fd(const struct scar_jail *jail);
 int scar_jail_wait(struct scar_jail *jail, struct scar_jail_exit *ret_exit, struct scar_err *err);
 /** SIGKILL to everything inside, now; scar_jail_wait() must follow. */
 void scar_jail_kill(struct scar_jail *jail);
+/** Stops everything inside, or lets it go on; as Lambda does between invocations, but for signals' traces. */
+void scar_jail_freeze(struct scar_jail *jail, bool freeze);
 /** Looks at the memory in use, which moves the peak. */
 void scar_jail_sample(struct scar_jail *jail);
 /** The largest use of memory seen by samples, /tmp not counted (Lambda's is a disk). */

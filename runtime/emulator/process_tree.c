@@ -2,6 +2,7 @@
 #include "runtime/emulator/process_tree.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,16 +36,22 @@ static uint64_t anonymous_bytes(pid_t pid)
 	return at ? (uint64_t)strtoull(at + sizeof(key) - 1, NULL, 10) * 1024 : 0;
 }
 
+/* Children of the main thread; a shell or an interpreter starts them there. */
+static int read_children(pid_t pid, unsigned depth, struct scar_buf *text)
+{
+	char path[48];
+
+	snprintf(path, sizeof(path), "task/%d/children", (int)pid);
+	return read_proc(pid, path, text) < 0 || depth == DEPTH_MAX ? -1 : 0;
+}
+
 static uint64_t descendants_bytes(pid_t pid, unsigned depth)
 {
 	scar_buf_auto struct scar_buf text;
 	uint64_t sum = 0;
-	char path[48];
 	char *at;
 
-	/* Children of the main thread; a shell or an interpreter starts them there. */
-	snprintf(path, sizeof(path), "task/%d/children", (int)pid);
-	if (read_proc(pid, path, &text) < 0 || depth == DEPTH_MAX)
+	if (read_children(pid, depth, &text) < 0)
 		return 0;
 	at = text.data;
 	for (long child; (child = strtol(at, &at, 10)) > 0;)
@@ -55,4 +62,24 @@ static uint64_t descendants_bytes(pid_t pid, unsigned depth)
 uint64_t scar_process_tree_bytes(pid_t pid)
 {
 	return descendants_bytes(pid, 0);
+}
+
+static int signal_tree(pid_t pid, int signum, unsigned depth)
+{
+	scar_buf_auto struct scar_buf text;
+	int count = 1;
+	char *at;
+
+	(void)kill(pid, signum);
+	if (read_children(pid, depth, &text) < 0)
+		return count;
+	at = text.data;
+	for (long child; (child = strtol(at, &at, 10)) > 0;)
+		count += signal_tree((pid_t)child, signum, depth + 1);
+	return count;
+}
+
+int scar_process_tree_signal(pid_t pid, int signum)
+{
+	return signal_tree(pid, signum, 0);
 }
