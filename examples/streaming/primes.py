@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Prints primes as it finds them; a streaming caller sees each line at once.
+# SPDX-License-Identifier: Apache-2.0
+"""Prints primes as it finds them; whoever reads the stream sees each line at once."""
 
-    scar local run --script examples/primes.py docker.io/library/python
-"""
 from itertools import count, islice
 
 
 def primes():
+    """All of them."""
     found = []
     for number in count(2):
         if all(number % prime for prime in found if prime * prime <= number):
