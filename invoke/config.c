@@ -44,6 +44,8 @@ static const struct scar_setting table[] = {
 	 "What the answer holds: `stdout`; `files`: the file that the program left in `TMP_OUTPUT_DIR`, or a zip archive of several, or standard output if there is none; `zip`: always an archive; `json`: a document of exit code, time, output and errors."},
 	{"SCAR_EXECUTION_MODE", NULL, SCAR_SETTING_CHOICE, AT(execution), "lambda", "lambda|lambda-batch|batch", 0, 0,
 	 "Where programs run: `lambda`: here; `batch`: each event becomes a job of AWS Batch, whose queue and job definition have the function's name; `lambda-batch`: so does what Lambda has no time or no room for."},
+	{"SCAR_PULL_AT", NULL, SCAR_SETTING_CHOICE, AT(pull_at), "auto", "auto|init|invocation", 0, 0,
+	 "When the image is pulled: `init`: at initialisation, and what takes longer than its ten seconds goes on in the first invocations; `invocation`: at the first one; `auto`: at initialisation with provisioned concurrency, where it is over before anybody waits."},
 	{"SCAR_BATCH_MULTI_NODE", NULL, SCAR_SETTING_SWITCH, AT(multi_node), "0", NULL, 0, 0,
 	 "The job definition is that of a multi-node parallel job."},
 	{"SCAR_OUTPUT_HEADERS", NULL, SCAR_SETTING_SWITCH, AT(output_headers), "0", NULL, 0, 0,

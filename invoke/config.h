@@ -46,6 +46,11 @@ const struct scar_setting *scar_settings(size_t *ret_count);
 enum scar_log_format_choice { SCAR_LOG_FORMAT_TEXT, SCAR_LOG_FORMAT_JSON };
 enum scar_response_choice { SCAR_RESPOND_BUFFERED, SCAR_RESPOND_STREAMING };
 enum scar_mode_choice { SCAR_MODE_PROGRAM, SCAR_MODE_SERVER, SCAR_MODE_RUNTIME };
+enum scar_pull_choice {
+	SCAR_PULL_AUTO, /**< at initialisation where that happens before there is an invocation */
+	SCAR_PULL_INIT,
+	SCAR_PULL_INVOCATION
+};
 enum scar_execution_choice {
 	SCAR_EXECUTION_LAMBDA,
 	SCAR_EXECUTION_LAMBDA_BATCH, /**< what Lambda has no time or room for goes to AWS Batch */
@@ -84,6 +89,7 @@ struct scar_invoke_config {
 	char *health_path;
 	int64_t output;    /**< enum scar_output_choice */
 	int64_t execution; /**< enum scar_execution_choice */
+	int64_t pull_at;   /**< enum scar_pull_choice */
 	bool multi_node;   /**< the job definition is of a multi-node parallel job */
 	bool output_headers;
 	bool http_text;

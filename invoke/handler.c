@@ -19,6 +19,7 @@
 #include "invoke/image.h"
 #include "invoke/job.h"
 #include "invoke/plan.h"
+#include "invoke/prefetch.h"
 #include "invoke/proxy.h"
 #include "invoke/resident.h"
 #include "invoke/run.h"
@@ -35,11 +36,14 @@
 
 /* Between SIGTERM and SIGKILL, if there is that much time. */
 #define GRACE_MS 500
+/* Lambda ends an initialisation of 10 s and starts all over. */
+#define INIT_PATIENCE_MS 8500
 
 struct scar_invoke {
 	const struct scar_invoke_config *config;
 	const struct scar_engine_ops *engine;
 	struct scar_images *images;
+	struct scar_prefetch *prefetch; /* while it has the images; NULL: nobody pulls beforehand */
 	char *state_dir; /* the engine's, for all invocations: it keeps what it has learnt of files */
 	int stop_fd;     /* readable from scar_invoke_stop() on */
 	struct scar_resident *
@@ -114,12 +118,51 @@ void scar_invoke_close(struct scar_invoke *invoke)
 		return;
 	scar_resident_stop(invoke->server);
 	scar_image_use_end(&invoke->server_use);
+	scar_prefetch_end(invoke->prefetch);
 	scar_images_close(invoke->images);
 	free(invoke->state_dir);
 	scar_cleanup_fd(&invoke->stop_fd);
 	pthread_cond_destroy(&invoke->idle);
 	pthread_mutex_destroy(&invoke->mutex);
 	free(invoke);
+}
+
+/* @return whether the images are ours again */
+static bool await_prefetch(struct scar_invoke *invoke, int64_t until_ms)
+{
+	if (!invoke->prefetch)
+		return true;
+	if (!scar_prefetch_wait(invoke->prefetch, until_ms))
+		return false;
+	scar_prefetch_end(scar_steal(invoke->prefetch));
+	return true;
+}
+
+int scar_invoke_prepare(struct scar_invoke *invoke, struct scar_err *err)
+{
+	const struct scar_invoke_config *config = invoke->config;
+
+	if (!scar_prefetch_is_wanted(config))
+		return 0;
+	if (scar_prefetch_start(invoke->images, config->image, &invoke->prefetch, err) < 0)
+		return -1;
+	if (!await_prefetch(invoke, scar_clock_epoch_ms() + INIT_PATIENCE_MS))
+		scar_info("%s is still on its way: the pull goes on in the first invocation",
+			  config->image);
+	return 0;
+}
+
+/* As scar_images_get(), after what was begun at initialisation. */
+static int get_image(struct scar_invoke *invoke, const char *reference, int64_t stop_ms,
+		     struct scar_image_use *ret_use, struct scar_err *err)
+{
+	if (!await_prefetch(invoke, stop_ms))
+		return scar_err_set(
+			err, SCAR_ERR_TIMEOUT,
+			"the image was not complete when the function's deadline was near (image "
+			"%s: its pull goes on in the next invocation)",
+			invoke->config->image);
+	return scar_images_get(invoke->images, reference, stop_ms, ret_use, err);
 }
 
 void scar_invoke_stop(struct scar_invoke *invoke, int64_t patience_ms)
@@ -327,8 +370,8 @@ static int start_resident(struct scar_invoke *invoke, bool is_runtime, int64_t s
 	};
 	struct scar_resident *server = NULL;
 
-	if (!invoke->server_use.entry && scar_images_get(invoke->images, invoke->config->image,
-							 stop_ms, &invoke->server_use, err) < 0)
+	if (!invoke->server_use.entry &&
+	    get_image(invoke, invoke->config->image, stop_ms, &invoke->server_use, err) < 0)
 		return -1;
 	if (scar_resident_start(&options, &server, err) < 0)
 		return -1;
@@ -439,8 +482,7 @@ static int handle_event(struct work *work, struct scar_err *err)
 	if (read_job(config, work->invocation, work->event, &work->job, err) < 0 ||
 	    choose_image(config, &work->job, &reference, err) < 0)
 		return -1;
-	if (scar_images_get(work->invoke->images, reference, work->limits->stop_ms, &work->use,
-			    err) < 0) {
+	if (get_image(work->invoke, reference, work->limits->stop_ms, &work->use, err) < 0) {
 		work->delegated = delegates_too_much(work) && is_too_much(err);
 		if (work->delegated)
 			scar_warn("%s: AWS Batch shall do it", err->msg);

@@ -20,6 +20,10 @@ struct scar_response;
 /** Chooses the engine, opens the store and sweeps what killed processes left. `config` is borrowed. */
 int scar_invoke_open(const struct scar_invoke_config *config, struct scar_invoke **ret_invoke,
 		     struct scar_err *err);
+/**
+ * Pulls the image beforehand where settings ask for it. Returns when it is there, or when the time for initialisation is nearly over: then the pull goes on.
+ */
+int scar_invoke_prepare(struct scar_invoke *invoke, struct scar_err *err);
 /** NULL is fine. */
 void scar_invoke_close(struct scar_invoke *invoke);
 /** Handles one invocation; `invoke` is a struct scar_invoke. As runtime/api/loop.h wants a handler. */

@@ -260,6 +260,11 @@ int scar_images_get(struct scar_images *images, const char *reference, int64_t d
 	return strstr(err->msg, reference) ? -1 : scar_err_wrap(err, "image %s", reference);
 }
 
+void scar_images_cancel(struct scar_images *images)
+{
+	images->cancel = 1;
+}
+
 bool scar_image_use_has_tmp(const struct scar_image_use *use)
 {
 	scar_fd_auto int fd = openat(use->entry->rootfs_fd, "tmp",

@@ -39,6 +39,8 @@ void scar_images_close(struct scar_images *images);
  */
 int scar_images_get(struct scar_images *images, const char *reference, int64_t deadline_ms,
 		    struct scar_image_use *ret_use, struct scar_err *err);
+/** From another thread: the get that is under way ends with SCAR_ERR_INTERRUPTED. */
+void scar_images_cancel(struct scar_images *images);
 /** All zero is fine. */
 void scar_image_use_end(struct scar_image_use *use);
 

@@ -117,6 +117,8 @@ static int serve(const struct scar_invoke_config *config)
 		return give_up(config->runtime_api, &err);
 	if (config->mode == SCAR_MODE_RUNTIME)
 		return be_runtime(config, invoke);
+	if (scar_invoke_prepare(invoke, &err) < 0)
+		return give_up(config->runtime_api, &err);
 	loop.ctx = invoke;
 	/* Only ever returns because there is nobody left to work for. */
 	(void)scar_loop_run(&loop, &err);
