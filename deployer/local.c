@@ -14,6 +14,7 @@
 #include "deployer/local_config.h"
 #include "deployer/local_trigger.h"
 #include "deployer/result.h"
+#include "deployer/timeline.h"
 #include "runtime/base/buf.h"
 #include "runtime/base/err.h"
 #include "runtime/base/fs.h"
@@ -134,13 +135,15 @@ static int exit_code_of(const struct scar_call *call, struct scar_err *err)
 	return result.exit_code;
 }
 
-static int invoke_once(struct scar_environment *environment, const struct scar_buf *event,
-		       struct scar_call **ret_call, struct scar_err *err)
+static int invoke_once(const struct scar_local_config *config, struct scar_environment *environment,
+		       const struct scar_buf *event, struct scar_call **ret_call,
+		       struct scar_err *err)
 {
 	const struct scar_call_request request = {
 		.event = event->data,
 		.event_len = event->len,
 		.stream = true,
+		.client_context = config->client_context,
 	};
 
 	if (scar_call_create(&request, ret_call, err) < 0)
@@ -150,7 +153,7 @@ static int invoke_once(struct scar_environment *environment, const struct scar_b
 	return print_answer(*ret_call, err);
 }
 
-static int run(const struct scar_local_config *config)
+static int run(const struct scar_local_config *config, const struct scar_arguments *arguments)
 {
 	struct guard guard = {0};
 	scar_buf_auto struct scar_buf event;
@@ -166,11 +169,14 @@ static int run(const struct scar_local_config *config)
 		scar_environment_free(guard.environment);
 		return complain(&err);
 	}
-	if (invoke_once(guard.environment, &event, &call, &err) < 0)
+	if (invoke_once(config, guard.environment, &event, &call, &err) < 0)
 		code = complain(&err);
 	else
 		code = exit_code_of(call, &err);
 	end_guard(&guard);
+	if (call && scar_timeline_save(arguments, config->function.name,
+				       scar_call_log_tail(call)->data, &err) < 0)
+		code = complain(&err);
 	scar_call_unref(call);
 	scar_environment_free(guard.environment);
 	return atomic_load(&guard.signum) ? 128 + atomic_load(&guard.signum) : code;
@@ -236,7 +242,7 @@ static int start(bool serving, const struct scar_arguments *arguments, char **en
 						   : scar_err_info(err.kind)->exit_code;
 	}
 	block_signals();
-	code = serving ? serve(&config, environment) : run(&config);
+	code = serving ? serve(&config, environment) : run(&config, arguments);
 	scar_local_config_clear(&config);
 	return code;
 }

@@ -12,6 +12,7 @@
 #include "deployer/arguments.h"
 #include "deployer/beside.h"
 #include "deployer/local_definition.h"
+#include "deployer/timeline.h"
 #include "registry/ref.h"
 #include "runtime/base/err.h"
 #include "runtime/base/limits.h"
@@ -154,7 +155,7 @@ static int take_options(struct scar_local_config *config, const struct scar_argu
 	size_t index = 0;
 
 	config->host = host ? host : "127.0.0.1";
-	if (take_numbers(config, arguments, err) < 0 ||
+	if (scar_timeline_check(arguments, err) < 0 || take_numbers(config, arguments, err) < 0 ||
 	    take_name(config, scar_arguments_get(arguments, SCAR_OPTION_NAME), err) < 0 ||
 	    (engine && scar_local_config_set(config, "SCAR_ENGINE", engine, err) < 0))
 		return -1;
@@ -168,6 +169,7 @@ static int take_options(struct scar_local_config *config, const struct scar_argu
 	if (scar_arguments_has(arguments, SCAR_OPTION_NO_JAIL))
 		config->function.no_jail = true;
 	config->function.freeze = scar_arguments_has(arguments, SCAR_OPTION_FREEZE);
+	config->client_context = scar_timeline_context(arguments);
 	config->s3_trigger = scar_arguments_has(arguments, SCAR_OPTION_S3_TRIGGER);
 	if (take_folder(&config->task, "--task", scar_arguments_get(arguments, SCAR_OPTION_TASK),
 			err) < 0 ||

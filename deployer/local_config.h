@@ -29,6 +29,7 @@ struct scar_local_config {
 	struct scar_fdl fdl;                        /**< of --conf-file; owned */
 	const struct scar_fdl_function *definition; /**< of it, or NULL */
 	bool s3_trigger;
+	const char *client_context; /**< JSON for the invocation of `run`, or NULL */
 
 	/* What function points to; owned. */
 	char *bootstrap;

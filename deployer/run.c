@@ -15,6 +15,7 @@
 #include "deployer/report_line.h"
 #include "deployer/result.h"
 #include "deployer/run_event.h"
+#include "deployer/timeline.h"
 #include "runtime/base/buf.h"
 #include "runtime/base/err.h"
 #include "runtime/base/fs.h"
@@ -124,10 +125,14 @@ static int run_once(struct scar_session *session, const char *name, struct scar_
 		.function = name,
 		.type = asynchronous ? SCAR_LAMBDA_ASYNC : SCAR_LAMBDA_SYNC,
 		.log_tail = !asynchronous,
+		.client_context = scar_timeline_context(session->arguments),
 	};
 
+	int code;
+
 	scar_buf_init(&event, SCAR_LIMIT_EVENT_BYTES);
-	if (scar_run_event_write(session->arguments, &event, err) < 0)
+	if (scar_timeline_check(session->arguments, err) < 0 ||
+	    scar_run_event_write(session->arguments, &event, err) < 0)
 		return -1;
 	call.payload = event.data;
 	call.payload_len = event.len;
@@ -138,7 +143,10 @@ static int run_once(struct scar_session *session, const char *name, struct scar_
 				  result.request_id, name);
 		return 0;
 	}
-	return finish(session, name, &result, err);
+	code = finish(session, name, &result, err);
+	if (code >= 0 && scar_timeline_save(session->arguments, name, result.log_tail, err) < 0)
+		return -1;
+	return code;
 }
 
 /* Several functions of one file: one after the other. */

@@ -15,6 +15,7 @@
 #include "runtime/base/cleanup.h"
 #include "runtime/base/err.h"
 #include "runtime/base/limits.h"
+#include "runtime/base/trace.h"
 
 struct unpack;
 
@@ -122,12 +123,17 @@ static bool has_failed(struct unpack *unpack)
 static int apply_next(struct unpack *unpack, struct scar_rootfs *rootfs, struct scar_err *err)
 {
 	struct flight *flight = &unpack->flights[unpack->applied % unpack->options->in_flight];
+	int64_t begin_us = scar_trace_begin();
+	char hex[SCAR_DIGEST_TEXT_MAX];
 
 	scar_rootfs_begin_layer(rootfs);
 	if (scar_layer_apply(flight->layer, rootfs, err) < 0) {
 		name_layer(flight->descriptor, err);
 		return -1;
 	}
+	scar_trace_end(begin_us, "decode-and-write",
+		       scar_digest_hex(&flight->descriptor->digest, hex),
+		       flight->descriptor->size_bytes);
 	unpack->pulled_bytes += close_flight(flight);
 	unpack->applied++;
 	return 0;

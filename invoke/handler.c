@@ -24,6 +24,7 @@
 #include "invoke/resident.h"
 #include "invoke/run.h"
 #include "invoke/staging.h"
+#include "invoke/timeline.h"
 #include "invoke/user.h"
 #include "invoke/workspace.h"
 #include "registry/manifest.h"
@@ -33,6 +34,7 @@
 #include "runtime/base/fs.h"
 #include "runtime/base/limits.h"
 #include "runtime/base/log.h"
+#include "runtime/base/trace.h"
 
 /* Between SIGTERM and SIGKILL, if there is that much time. */
 #define GRACE_MS 500
@@ -271,15 +273,18 @@ static int run_plan(const struct work *work, size_t index, const struct scar_pla
 	};
 	scar_fd_auto int output_fd = -1;
 	struct scar_run_result result;
+	int64_t begin_us;
 
 	if (scar_run(&options, &result, err) < 0)
 		return -1;
 	if (result.timed_out && delegates_too_much(work))
 		return delegate_item(work, index, err);
+	begin_us = scar_trace_begin();
 	if (is_worth_keeping(&result) &&
 	    scar_staging_deliver(work->invoke->config->storage, workspace, work->limits->deliver_ms,
 				 err) < 0)
 		return -1;
+	scar_trace_end(begin_us, "outputs", NULL, 0);
 	if (wants_files(work->invoke->config) &&
 	    scar_workspace_open_output(workspace, &output_fd, err) < 0)
 		return -1;
@@ -314,11 +319,13 @@ static int run_in(const struct work *work, size_t index, const struct scar_works
 {
 	const struct scar_invoke_config *config = work->invoke->config;
 	scar_free_auto char *input_path = NULL;
+	int64_t begin_us = scar_trace_begin();
 
 	if (config->download_input &&
 	    scar_staging_fetch(config->storage, &work->event->items[index], workspace,
 			       work->limits->stop_ms, &input_path, err) < 0)
 		return -1;
+	scar_trace_end(begin_us, "inputs", NULL, 0);
 	return run_with(work, index, workspace, input_path, err);
 }
 
@@ -444,6 +451,8 @@ static int run_items(const struct work *work, struct scar_err *err)
 		if (go_on < 0)
 			go_on = scar_answer_broke(work->answer, i, &why, err);
 	}
+	/* Before the answer's end: what is logged later is not returned with it. */
+	scar_timeline_tell();
 	return go_on < 0 ? -1 : scar_answer_finish(work->answer, err);
 }
 
@@ -470,6 +479,7 @@ static int handle_event(struct work *work, struct scar_err *err)
 {
 	const struct scar_invoke_config *config = work->invoke->config;
 	const char *reference = NULL;
+	int64_t begin_us;
 
 	/* Nothing to run is nothing to pull either. */
 	if (work->event->count == 0)
@@ -482,12 +492,14 @@ static int handle_event(struct work *work, struct scar_err *err)
 	if (read_job(config, work->invocation, work->event, &work->job, err) < 0 ||
 	    choose_image(config, &work->job, &reference, err) < 0)
 		return -1;
+	begin_us = scar_trace_begin();
 	if (get_image(work->invoke, reference, work->limits->stop_ms, &work->use, err) < 0) {
 		work->delegated = delegates_too_much(work) && is_too_much(err);
 		if (work->delegated)
 			scar_warn("%s: AWS Batch shall do it", err->msg);
 		return work->delegated ? run_items(work, err) : -1;
 	}
+	scar_trace_end(begin_us, "image", NULL, work->use.entry->pulled_bytes);
 	if (scar_user_resolve(work->use.entry->rootfs_fd, work->use.image->config.user, &work->user,
 			      err) < 0)
 		return -1;
@@ -606,7 +618,10 @@ int scar_invoke_handle(void *ctx, const struct scar_invocation *invocation,
 
 	if (begin(invoke, err) < 0)
 		return -1;
+	if (scar_timeline_is_wanted(invocation))
+		scar_trace_start();
 	result = handle(invoke, invocation, response, err);
+	scar_trace_stop();
 	end(invoke);
 	return result;
 }

@@ -20,6 +20,7 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
 #include "runtime/base/log.h"
+#include "runtime/base/trace.h"
 
 /* References remembered at once; events may name any number of them. */
 #define KNOWN_MAX 16
@@ -169,12 +170,15 @@ static int open_source(struct getter *getter, struct scar_err *err)
 static int resolve(struct getter *getter, struct known **ret_known, struct scar_err *err)
 {
 	struct scar_image *image = NULL;
+	int64_t begin_us;
 
 	*ret_known = find(getter->images, getter->reference);
 	if (*ret_known)
 		return 0;
+	begin_us = scar_trace_begin();
 	if (open_source(getter, err) < 0 || scar_source_resolve(getter->source, &image, err) < 0)
 		return -1;
+	scar_trace_end(begin_us, "manifest", NULL, 0);
 	return remember(getter->images, getter->reference, image, ret_known, err);
 }
 
@@ -183,12 +187,18 @@ static int fetch(void *ctx, const struct scar_descriptor *layer, scar_http_sink 
 		 void *sink_ctx, struct scar_err *err)
 {
 	struct getter *getter = ctx;
+	int64_t begin_us = scar_trace_begin();
+	char hex[SCAR_DIGEST_TEXT_MAX];
 	int failed;
 
 	pthread_mutex_lock(&getter->mutex);
 	failed = open_source(getter, err);
 	pthread_mutex_unlock(&getter->mutex);
-	return failed ? -1 : scar_source_blob(getter->source, layer, sink, sink_ctx, err);
+	if (failed || scar_source_blob(getter->source, layer, sink, sink_ctx, err) < 0)
+		return -1;
+	scar_trace_end(begin_us, "download", scar_digest_hex(&layer->digest, hex),
+		       layer->size_bytes);
+	return 0;
 }
 
 static void tell(struct known *known, const struct scar_store_entry *entry, int64_t start_us)

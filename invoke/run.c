@@ -16,6 +16,7 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
 #include "runtime/base/log.h"
+#include "runtime/base/trace.h"
 
 /* How long output may be held open by a process that left the program's process group. */
 #define DRAIN_MS 200
@@ -37,6 +38,7 @@ struct run {
 	struct scar_process process;
 	struct watcher watcher;
 	struct scar_tail tail;
+	int64_t started_us; /* scar_trace_begin() */
 	struct scar_process_status status;
 	int input_fd, output_fd, errors_fd; /* our ends; -1 when done */
 	size_t input_done;
@@ -261,6 +263,8 @@ static int take_output(struct run *run, struct scar_err *err)
 
 	if (n <= 0)
 		return (int)n;
+	if (run->stdout_bytes == 0)
+		scar_trace_end(run->started_us, "first-byte", NULL, 0);
 	run->stdout_bytes += (uint64_t)n;
 	return run->options->sink(run->options->sink_ctx, chunk, (size_t)n, err);
 }
@@ -359,14 +363,17 @@ int scar_run(const struct scar_run_options *options, struct scar_run_result *ret
 	int64_t start_ms = now_ms();
 
 	scar_tail_init(&run.tail, options->stderr_fd, options->json_log);
+	run.started_us = scar_trace_begin();
 	if (start(&run, err) < 0)
 		return -1;
+	scar_trace_end(run.started_us, "engine-start", NULL, 0);
 	if (run_started(&run, err) < 0) {
 		abandon(&run);
 		scar_tail_finish(&run.tail);
 		return -1;
 	}
 	scar_tail_finish(&run.tail);
+	scar_trace_end(run.started_us, "program", NULL, run.stdout_bytes);
 	ret_result->status = run.status;
 	ret_result->timed_out = run.end == SCAR_STOPPER_DEADLINE;
 	ret_result->interrupted = run.end == SCAR_STOPPER_INTERRUPTED;

@@ -15,6 +15,7 @@
 #include "runtime/base/http.h"
 #include "runtime/base/json.h"
 #include "runtime/base/limits.h"
+#include "runtime/base/trace.h"
 #include "runtime/base/url.h"
 
 /* The token specification: 60 seconds where expires_in is absent. */
@@ -270,6 +271,7 @@ static int fetch_token(struct scar_auth *auth, scar_auth_ask ask, void *ctx, str
 	struct scar_auth_question question = {.authorization = auth->basic};
 	const char *realm = auth->challenge.realm;
 	struct scar_url parsed;
+	int64_t begin_us = scar_trace_begin();
 	int result;
 
 	scar_http_response_init(&resp);
@@ -291,6 +293,7 @@ static int fetch_token(struct scar_auth *auth, scar_auth_ask ask, void *ctx, str
 	if (result == 0)
 		result = resp.status == 200 ? take_token(auth, &resp, err)
 					    : refuse_token(auth, resp.status, err);
+	scar_trace_end(begin_us, "token", NULL, 0);
 	return result < 0 ? scar_err_wrap(err, "token server %s", parsed.host) : 0;
 }
 
