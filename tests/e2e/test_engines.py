@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -35,6 +36,8 @@ def guest() -> Iterator[Path]:
         (folder / "root/bin/busybox").chmod(0o755)
         for applet in ("sh", "ls", "id", "cat", "ps"):
             (folder / "root/bin" / applet).symlink_to("busybox")
+        # User 993 may not get into the tree, such as one below /root.
+        shutil.copy(ENGINE_RUN, folder / "engine-run")
         for state in ("state", "state-993"):
             (folder / state).chmod(0o700)
         if os.geteuid() == 0:
@@ -45,7 +48,7 @@ def guest() -> Iterator[Path]:
 def run(guest: Path, engine: str, script: str, prefix: tuple[str, ...] = (), env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     # What one user left there is not another's to change.
     state = guest / ("state-993" if prefix else "state")
-    command = [*prefix, str(ENGINE_RUN), engine, str(guest / "root"), str(state), "/bin/sh", "-c", script]
+    command = [*prefix, str(guest / "engine-run"), engine, str(guest / "root"), str(state), "/bin/sh", "-c", script]
     environ = {"PATH": os.environ["PATH"], **(env or {})}
     return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
 

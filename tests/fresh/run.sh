@@ -43,7 +43,8 @@ inside() {
             cd "$1"
             mount -t proc proc proc
             mount -t sysfs sysfs sys
-            mount --rbind /dev dev
+            mount --bind /dev dev
+            mount -t devpts -o newinstance,ptmxmode=0666,mode=0620 devpts dev/pts
             mount -t tmpfs -o mode=1777 tmpfs dev/shm
             mount -t tmpfs -o mode=1777 tmpfs tmp
             mount --rbind /sys/fs/cgroup sys/fs/cgroup
