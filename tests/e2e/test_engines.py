@@ -207,7 +207,7 @@ def test_a_wrong_option_of_the_doctor_is_named(words):
 
 
 def commands() -> list[str]:
-    return re.findall(r"^    ((?:\w+=\S+ )*scar .*)$", (ROOT / "docs/engines.md").read_text(), re.MULTILINE)
+    return re.findall(r"^((?:\w+=\S+ )*scar (?:local|doctor).*)$", (ROOT / "docs/engines.md").read_text(), re.MULTILINE)
 
 
 @needs_root
