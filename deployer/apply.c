@@ -18,13 +18,10 @@
 #include "runtime/base/limits.h"
 
 static const struct scar_column columns[] = {
-	{"NAME", "FunctionName"},
-	{"CHANGES", "Changes"},
-	{"MEMORY", "MemorySize"},
-	{"TIMEOUT", "Timeout"},
-	{"TMP", "EphemeralStorage"},
-	{"API_URL", "ApiUrl"},
-	{NULL, NULL},
+	{"NAME", "FunctionName"},    {"CHANGES", "Changes"},
+	{"MEMORY", "MemorySize"},    {"TIMEOUT", "Timeout"},
+	{"TMP", "EphemeralStorage"}, {"API_URL", "ApiUrl"},
+	{"URL", "FunctionUrl"},      {NULL, NULL},
 };
 
 /* A zip a processor, read when the first function wants it. */
@@ -93,6 +90,7 @@ static int report(struct apply *apply, const struct scar_target *target,
 	scar_json_write_int(&writer, "EphemeralStorage", target->storage_mb);
 	scar_json_write_string(&writer, "Role", target->role);
 	scar_json_write_string(&writer, "ApiUrl", found->api ? url.data : NULL);
+	scar_json_write_string(&writer, "FunctionUrl", found->function_url);
 	scar_json_write_close(&writer, '}');
 	return scar_json_writer_end(&writer);
 }

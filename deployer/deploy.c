@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "deployer/aws/apigateway.h"
@@ -23,6 +24,7 @@
 #define POLICY_NAME "scar"
 #define API_STATEMENT "scar-api"
 #define NAMES_MAX 64
+#define DEFAULT_RETRIES 2 /* Lambda's own */
 
 /* Nothing there is no failure when one looks. */
 static int or_nothing(int ret, struct scar_err *err)
@@ -136,6 +138,21 @@ static int look_at_role(struct scar_session *session, const struct scar_target *
 	return 0;
 }
 
+static int look_at_url(struct scar_session *session, const struct scar_target *target,
+		       struct scar_found *found, struct scar_err *err)
+{
+	if (!found->function || !scar_plan_wants_url(target->function))
+		return 0;
+	if (or_nothing(scar_lambda_get_url(session->aws, target->function->name, &found->url, err),
+		       err) < 0)
+		return -1;
+	if (!found->url)
+		return 0;
+	found->function_url = strdup(scar_json_string(scar_json_get(found->url, "FunctionUrl"))
+					     ?: "");
+	return found->function_url ? 0 : scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
+}
+
 /* The version that is asked for has to be there; the latest is ours. */
 static int look_at_layer(struct scar_session *session, const struct scar_target *target,
 			 const struct scar_layer *layer, struct scar_found *found,
@@ -162,7 +179,8 @@ int scar_deploy_look(struct scar_session *session, const struct scar_target *tar
 	     or_nothing(scar_lambda_get_policy(session->aws, name, &found.policy, err), err) < 0) ||
 	    look_at_role(session, target, &found, err) < 0 ||
 	    look_at_buckets(session, target, &found, err) < 0 ||
-	    look_at_logs(session, target, &found, err) < 0 || look_at_api(session, &found, err) < 0)
+	    look_at_logs(session, target, &found, err) < 0 ||
+	    look_at_api(session, &found, err) < 0 || look_at_url(session, target, &found, err) < 0)
 		return -1;
 	if (layer && look_at_layer(session, target, layer, &found, err) < 0)
 		return -1;
@@ -419,6 +437,36 @@ static int put_trigger(const struct work *work, size_t index, struct scar_err *e
 	return scar_s3_put_trigger(work->session->aws, &trigger, NULL, err);
 }
 
+static int put_url(const struct work *work, struct scar_err *err)
+{
+	const struct scar_fdl_function *function = work->target->function;
+	const struct scar_lambda_url url = {
+		.iam = function->url_auth && strcasecmp(function->url_auth, "AWS_IAM") == 0,
+		.stream = function->url_mode &&
+			  strcasecmp(function->url_mode, "RESPONSE_STREAM") == 0,
+	};
+
+	free(work->found->function_url);
+	work->found->function_url = NULL;
+	return scar_lambda_put_url(work->session->aws, function->name, &url,
+				   &work->found->function_url, err);
+}
+
+static int put_limits(const struct work *work, struct scar_err *err)
+{
+	const struct scar_fdl_function *function = work->target->function;
+	struct scar_aws *aws = work->session->aws;
+
+	if (function->reserved &&
+	    scar_lambda_put_concurrency(aws, function->name, function->reserved, err) < 0)
+		return -1;
+	if (!function->has_retries && !function->event_age_s)
+		return 0;
+	return scar_lambda_put_retries(aws, function->name,
+				       function->has_retries ? function->retries : DEFAULT_RETRIES,
+				       function->event_age_s, err);
+}
+
 static int run_step(const struct work *work, const struct scar_step *step, struct scar_err *err)
 {
 	struct scar_aws *aws = work->session->aws;
@@ -441,6 +489,8 @@ static int run_step(const struct work *work, const struct scar_step *step, struc
 		return scar_logs_set_retention(aws, target->log_group, target->retention_days, err);
 	case SCAR_STEP_TRIGGER: return put_trigger(work, step->index, err);
 	case SCAR_STEP_API_PERMISSION: return allow_api(work, err);
+	case SCAR_STEP_URL: return put_url(work, err);
+	case SCAR_STEP_LIMITS: return put_limits(work, err);
 	}
 	return scar_err_set(err, SCAR_ERR_INTERNAL, "a step without meaning");
 }

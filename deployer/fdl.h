@@ -65,6 +65,9 @@ struct scar_fdl_function {
 	struct scar_fdl_places inputs, outputs, mounts;
 	struct scar_fdl_list subnets, security_groups;
 	char *role, *api_name, *api_stage;
+	char *url_auth, *url_mode; /**< of the function's URL; one of them makes it */
+	int reserved, retries, event_age_s;
+	bool has_retries;
 	int retention_days;
 	struct {
 		int vcpus, memory_mb, max_vcpus, min_vcpus, desired_vcpus, nodes, main_node;

@@ -59,6 +59,11 @@ static const struct scar_fdl_key keys[] = {
 	{"lambda.file_system", SCAR_FDL_MOUNTS, AT(mounts), 0, 0, NULL},
 	{"lambda.file_stage_in", SCAR_FDL_BOOL, AT(stage_in_off), 0, 0, NULL},
 	{"lambda.download_input", SCAR_FDL_NOT, AT(stage_in_off), 0, 0, NULL},
+	{"lambda.url.auth_type", SCAR_FDL_TEXT, AT(url_auth), 0, 0, "NONE|AWS_IAM"},
+	{"lambda.url.invoke_mode", SCAR_FDL_TEXT, AT(url_mode), 0, 0, "BUFFERED|RESPONSE_STREAM"},
+	{"lambda.reserved_concurrency", SCAR_FDL_INT, AT(reserved), 1, 100000, NULL},
+	{"lambda.retry_attempts", SCAR_FDL_INT, AT(retries), 0, 2, NULL},
+	{"lambda.maximum_event_age", SCAR_FDL_INT, AT(event_age_s), 60, 21600, NULL},
 	{"lambda.invocation_type", SCAR_FDL_UNUSED, 0, 0, 0, NULL},
 	{"lambda.asynchronous", SCAR_FDL_UNUSED, 0, 0, 0, NULL},
 	{"lambda.log_type", SCAR_FDL_UNUSED, 0, 0, 0, NULL},
@@ -454,6 +459,8 @@ static int take_value(struct scar_fdl_function *function, const struct scar_fdl_
 
 	if (row->offset == AT(threshold_s) && row->type == SCAR_FDL_INT)
 		function->has_threshold = true;
+	if (row->offset == AT(retries) && row->type == SCAR_FDL_INT)
+		function->has_retries = true;
 	switch (row->type) {
 	case SCAR_FDL_TEXT: return take_text(to, row, at, err);
 	case SCAR_FDL_INT: return take_int(to, row, at, err);

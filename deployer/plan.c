@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "runtime/base/digest.h"
 #include "runtime/base/err.h"
@@ -57,6 +58,8 @@ void scar_found_clear(struct scar_found *found)
 	scar_fdl_list_clear(&found->triggers);
 	free(found->layer);
 	free(found->api);
+	scar_json_free(found->url);
+	free(found->function_url);
 	*found = (struct scar_found){0};
 }
 
@@ -94,6 +97,8 @@ const char *scar_step_noun(enum scar_step_kind kind)
 	case SCAR_STEP_RETENTION: return "retention of";
 	case SCAR_STEP_TRIGGER: return "trigger";
 	case SCAR_STEP_API_PERMISSION: return "permission of API";
+	case SCAR_STEP_URL: return "URL of";
+	case SCAR_STEP_LIMITS: return "limits of";
 	}
 	return "?";
 }
@@ -456,6 +461,47 @@ static int plan_before(struct scar_plan *plan, const struct scar_target *target,
 		   err);
 }
 
+bool scar_plan_wants_url(const struct scar_fdl_function *function)
+{
+	return function->url_auth || function->url_mode;
+}
+
+bool scar_plan_wants_limits(const struct scar_fdl_function *function)
+{
+	return function->reserved || function->has_retries || function->event_age_s;
+}
+
+/* What is not said is what AWS takes, too. */
+static bool same_url(const struct scar_fdl_function *function, const struct scar_json *url)
+{
+	const char *auth = scar_json_string(scar_json_get(url, "AuthType"));
+	const char *mode = scar_json_string(scar_json_get(url, "InvokeMode"));
+
+	return strcasecmp(auth ? auth : "NONE", function->url_auth ? function->url_auth : "NONE") ==
+		       0 &&
+	       strcasecmp(mode ? mode : "BUFFERED",
+			  function->url_mode ? function->url_mode : "BUFFERED") == 0;
+}
+
+static int plan_access(struct scar_plan *plan, const struct scar_target *target,
+		       const struct scar_found *found, struct scar_err *err)
+{
+	const struct scar_fdl_function *function = target->function;
+
+	if (scar_plan_wants_url(function) &&
+	    add(plan, SCAR_STEP_URL,
+		!found->url                      ? SCAR_STEP_ADD
+		: same_url(function, found->url) ? SCAR_STEP_KEEP
+						 : SCAR_STEP_CHANGE,
+		0, function->name, NULL, err) < 0)
+		return -1;
+	if (!scar_plan_wants_limits(function))
+		return 0;
+	return add(plan, SCAR_STEP_LIMITS,
+		   found->function && same_state(target, found) ? SCAR_STEP_KEEP : SCAR_STEP_CHANGE,
+		   0, function->name, NULL, err);
+}
+
 static int plan_after(struct scar_plan *plan, const struct scar_target *target,
 		      const struct scar_found *found, struct scar_err *err)
 {
@@ -467,7 +513,8 @@ static int plan_after(struct scar_plan *plan, const struct scar_target *target,
 	if (add(plan, SCAR_STEP_RETENTION, kept ? SCAR_STEP_KEEP : SCAR_STEP_CHANGE, 0,
 		target->log_group, NULL, err) < 0)
 		return -1;
-	if (plan_triggers(plan, target, found, err) < 0)
+	if (plan_triggers(plan, target, found, err) < 0 ||
+	    plan_access(plan, target, found, err) < 0)
 		return -1;
 	if (!target->function->api_name)
 		return 0;

@@ -24,6 +24,8 @@ struct scar_found {
 	struct scar_fdl_list triggers; /**< ids of our entries in them that are as wanted */
 	char *layer;                   /**< ARN of the layer's version, or NULL */
 	char *api;                     /**< id of the API before the function, or NULL */
+	struct scar_json *url;         /**< GetFunctionUrlConfig's answer, or NULL */
+	char *function_url;            /**< the URL itself, once it is there; or NULL */
 };
 
 void scar_found_clear(struct scar_found *found);
@@ -44,6 +46,8 @@ enum scar_step_kind {
 	SCAR_STEP_RETENTION,
 	SCAR_STEP_TRIGGER, /**< index: of the input; its permission too */
 	SCAR_STEP_API_PERMISSION,
+	SCAR_STEP_URL,    /**< with its permissions */
+	SCAR_STEP_LIMITS, /**< reserved concurrency, and how asynchronous events are tried again */
 };
 
 enum scar_step_action { SCAR_STEP_KEEP, SCAR_STEP_ADD, SCAR_STEP_CHANGE };
@@ -78,6 +82,9 @@ int scar_plan_buckets(const struct scar_fdl_function *function, struct scar_fdl_
 void scar_plan_trigger_id(const struct scar_fdl_function *function,
 			  const struct scar_fdl_place *input, char id[128]);
 void scar_plan_statement_id(const char *bucket, char id[128]);
+/** Whether the definition wants a URL, and reserves concurrency or says how events are tried again. */
+bool scar_plan_wants_url(const struct scar_fdl_function *function);
+bool scar_plan_wants_limits(const struct scar_fdl_function *function);
 /** The prefix of keys that the input's trigger waits for: "folder/", or "". */
 void scar_plan_prefix(const struct scar_fdl_place *input, char bucket[64], char prefix[1100]);
 

@@ -11,6 +11,7 @@
 #include "deployer/aws/sts.h"
 #include "deployer/environment.h"
 #include "deployer/package.h"
+#include "deployer/plan.h"
 #include "registry/client.h"
 #include "registry/ref.h"
 #include "runtime/base/base64.h"
@@ -312,6 +313,17 @@ static int make_package(const struct scar_session *session, struct scar_target *
 
 /* ---- state ---- */
 
+/* Only where there are any, so that the state of other functions stays what it was. */
+static int add_limits(const struct scar_fdl_function *function, struct scar_buf *text,
+		      struct scar_err *err)
+{
+	if (!scar_plan_wants_limits(function))
+		return 0;
+	return scar_buf_printf(text, err, "\n%d %d %d", function->reserved,
+			       function->has_retries ? function->retries : -1,
+			       function->event_age_s);
+}
+
 static int take_state(struct scar_target *target, struct scar_err *err)
 {
 	scar_buf_auto struct scar_buf text;
@@ -321,6 +333,7 @@ static int take_state(struct scar_target *target, struct scar_err *err)
 	scar_buf_init(&text, POLICY_MAX);
 	if (scar_buf_printf(&text, err, "%d\n%s", target->retention_days,
 			    target->role_name ? target->policy.data : "") < 0 ||
+	    add_limits(target->function, &text, err) < 0 ||
 	    scar_digest_of(SCAR_DIGEST_SHA256, text.data, text.len, &digest, err) < 0)
 		return -1;
 	snprintf(target->state, sizeof target->state, "%.16s", scar_digest_hex(&digest, hex));

@@ -416,3 +416,39 @@ def test_ctrl_c_ends_a_call_under_way(cloud: Cloud):
         assert process.wait(10) == 130
         assert "interrupted" in process.stderr.read()
     server.shutdown()
+
+
+def test_a_url_and_limits_are_as_the_definition_says(cloud, definition):
+    plain = definition.read_text()
+    extra = "      url: {invoke_mode: RESPONSE_STREAM}\n      reserved_concurrency: 7\n      retry_attempts: 0\n      maximum_event_age: 600\n"
+    definition.write_text(plain.replace("      timeout: 60\n", "      timeout: 60\n" + extra))
+    done = cloud.scar("apply", "-f", definition, *APPLY, "-o", "json")
+    assert f"+ URL of {NAME}" in done.stderr and f"limits of {NAME}" in done.stderr
+    functions = cloud.of("lambda")
+    url = functions.get_function_url_config(FunctionName=NAME)
+    assert (url["AuthType"], url["InvokeMode"]) == ("NONE", "RESPONSE_STREAM")
+    (told,) = json.loads(done.stdout)["Functions"]
+    assert told["FunctionUrl"] == url["FunctionUrl"]
+    statements = json.loads(functions.get_policy(FunctionName=NAME)["Policy"])["Statement"]
+    assert {"lambda:InvokeFunctionUrl", "lambda:InvokeFunction"} <= {statement["Action"] for statement in statements if statement["Principal"] in ("*", {"AWS": "*"})}
+    assert functions.get_function_concurrency(FunctionName=NAME)["ReservedConcurrentExecutions"] == 7
+    config = functions.get_function_event_invoke_config(FunctionName=NAME)
+    assert (config["MaximumRetryAttempts"], config["MaximumEventAgeInSeconds"]) == (0, 600)
+    # Nothing is left to do.
+    assert set(signs(cloud.scar("apply", "-f", definition, *APPLY, "-v").stderr)) == {"="}
+    definition.write_text(definition.read_text().replace("url: {", "url: {auth_type: AWS_IAM, ").replace("concurrency: 7", "concurrency: 9"))
+    again = cloud.scar("apply", "-f", definition, *APPLY)
+    assert f"~ URL of {NAME}" in again.stderr and f"~ limits of {NAME}" in again.stderr
+    # moto does not change the mode of a URL that is there, so another setting stands for it.
+    assert functions.get_function_url_config(FunctionName=NAME)["AuthType"] == "AWS_IAM"
+    assert functions.get_function_concurrency(FunctionName=NAME)["ReservedConcurrentExecutions"] == 9
+    cloud.scar("rm", "-n", NAME)
+
+
+def test_a_url_for_those_who_sign_is_open_to_nobody_else(cloud, definition):
+    definition.write_text(definition.read_text().replace("      timeout: 60\n", "      timeout: 60\n      url: {auth_type: AWS_IAM}\n"))
+    cloud.scar("apply", "-f", definition, *APPLY)
+    functions = cloud.of("lambda")
+    assert functions.get_function_url_config(FunctionName=NAME)["AuthType"] == "AWS_IAM"
+    statements = json.loads(functions.get_policy(FunctionName=NAME)["Policy"])["Statement"]
+    assert [statement for statement in statements if statement["Principal"] in ("*", {"AWS": "*"})] == []
