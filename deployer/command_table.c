@@ -110,6 +110,7 @@ static const struct scar_option options[] = {
 	{SCAR_OPTION_NO_JAIL, LOCAL, NULL, "--no-jail", NULL, NULL, "without the restrictions of Lambda"},
 	{SCAR_OPTION_RUN_SCRIPT, LOCAL_RUN, NULL, "--script", "FILE", NULL, "run this script in the image instead of its command"},
 	{SCAR_OPTION_STDIN, LOCAL_RUN, NULL, "--stdin", "FILE", NULL, "the program's standard input; - is this program's own"},
+	{SCAR_OPTION_STREAM, RUN, NULL, "--stream", NULL, NULL, "print the answer as it comes (InvokeWithResponseStream)"},
 	{SCAR_OPTION_TIMELINE, RUN | LOCAL_RUN, NULL, "--timeline", "FILE", NULL, "where the time went: a picture (.svg), or Chrome's trace events (.json)"},
 	{SCAR_OPTION_S3_TRIGGER, SERVE, NULL, "--s3-trigger", NULL, NULL, "invoke the function for each new file of its S3 inputs, as S3 would"},
 	{SCAR_OPTION_FREEZE, SERVE, NULL, "--freeze", NULL, NULL, "stop all that the function left running between invocations, as Lambda does"},

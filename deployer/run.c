@@ -116,9 +116,29 @@ static int finish(const struct scar_session *session, const char *name,
 	return code;
 }
 
+static int print_piece(void *ctx, const void *data, size_t len, struct scar_err *err)
+{
+	(void)ctx;
+	return scar_fs_write_all(STDOUT_FILENO, data, len, "standard output", err);
+}
+
+/* What cannot be meant together. */
+static int check(const struct scar_session *session, struct scar_err *err)
+{
+	if (scar_arguments_has(session->arguments, SCAR_OPTION_STREAM) &&
+	    (scar_arguments_has(session->arguments, SCAR_OPTION_ASYNCHRONOUS) ||
+	     scar_arguments_has(session->arguments, SCAR_OPTION_OUTPUT_FILE) ||
+	     session->format == SCAR_FORMAT_JSON))
+		return scar_err_set(err, SCAR_ERR_CONFIG,
+				    "--stream prints the answer as it comes: it goes neither with "
+				    "--asynchronous nor with --output-file or --json");
+	return scar_timeline_check(session->arguments, err);
+}
+
 static int run_once(struct scar_session *session, const char *name, struct scar_err *err)
 {
 	bool asynchronous = scar_arguments_has(session->arguments, SCAR_OPTION_ASYNCHRONOUS);
+	bool stream = scar_arguments_has(session->arguments, SCAR_OPTION_STREAM);
 	scar_lambda_result_auto struct scar_lambda_result result = {0};
 	scar_buf_auto struct scar_buf event;
 	struct scar_lambda_call call = {
@@ -127,16 +147,16 @@ static int run_once(struct scar_session *session, const char *name, struct scar_
 		.log_tail = !asynchronous,
 		.client_context = scar_timeline_context(session->arguments),
 	};
-
 	int code;
 
 	scar_buf_init(&event, SCAR_LIMIT_EVENT_BYTES);
-	if (scar_timeline_check(session->arguments, err) < 0 ||
-	    scar_run_event_write(session->arguments, &event, err) < 0)
+	if (check(session, err) < 0 || scar_run_event_write(session->arguments, &event, err) < 0)
 		return -1;
 	call.payload = event.data;
 	call.payload_len = event.len;
-	if (scar_lambda_invoke(session->aws, &call, &result, err) < 0)
+	if ((stream ? scar_lambda_invoke_stream(session->aws, &call, print_piece, NULL, &result,
+						err)
+		    : scar_lambda_invoke(session->aws, &call, &result, err)) < 0)
 		return -1;
 	if (asynchronous && session->format != SCAR_FORMAT_JSON) {
 		scar_session_note(session, "request %s: function %s is on its way",
