@@ -169,6 +169,10 @@ int scar_local_definition_take(struct scar_local_config *config,
 			   err) < 0 ||
 	    choose(config, scar_arguments_get(arguments, SCAR_OPTION_NAME), &function, err) < 0)
 		return -1;
+	/* As apply would refuse it: above all a function whose outputs start it again. */
+	if (scar_arguments_has(arguments, SCAR_OPTION_S3_TRIGGER) &&
+	    scar_fdl_check(&config->fdl, err) < 0)
+		return -1;
 	config->definition = function;
 	if (function->name)
 		config->function.name = function->name;

@@ -111,8 +111,8 @@ static int read_log(const char *log, struct spans *spans, struct scar_err *err)
 	if (!at)
 		return scar_err_set(
 			err, SCAR_ERR_NOT_FOUND,
-			"the function's log has no timeline: its layer is older than this, or its image "
-			"speaks to Lambda itself");
+			"the end of the function's log has no timeline: its layer is older than this, its "
+			"image speaks to Lambda itself, or its program logged more than 4 KB at the end");
 	(void)scar_report_line_parse(log, &report);
 	init_us = (int64_t)(report.init_ms * 1000);
 	if (init_us > 0)

@@ -147,3 +147,10 @@ def test_a_trigger_needs_inputs(cloud, definition):
     command = [SCAR, "local", "serve", "-f", definition, "--name", "shout", "--s3-trigger", "--port", str(free_port())]
     done = subprocess.run(command, env=cloud.environ, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2 and "no input in S3" in done.stderr
+
+
+def test_a_function_that_would_start_itself_is_refused(cloud, definition):
+    definition.write_text(definition.read_text().replace("path: texts/loud}]", "path: texts/in/again}]", 1))
+    command = [SCAR, "local", "serve", "-f", definition, "--name", "shout", "--s3-trigger", "--port", str(free_port())]
+    done = subprocess.run(command, env=cloud.environ, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2 and "function.yaml" in done.stderr, done.stderr
