@@ -313,5 +313,7 @@ clean:
 help:
 	@echo 'all layer setup third-party | unit asan [T=path] | fuzz-replay, fuzz F=name SECONDS=60 | format format-check deps-check style-check tidy | e2e test | run clean'
 	@echo 'install uninstall [PREFIX=/usr/local DESTDIR=] | man deb dist'
+	@echo 'long tests: test-pull test-faults test-workloads test-examples test-aarch64 test-packages test-fresh'
+	@echo 'figures: bench-engine bench-pull bench-invoke bench-storage bench-cli'
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
