@@ -241,11 +241,11 @@ $(foreach f,dbg asan,$(foreach t,$(UNIT),$(eval \
 .PHONY: unit unit-build asan asan-build
 unit-build: $(call unit_exe,dbg,$(UNIT))
 asan-build: $(call unit_exe,asan,$(UNIT))
-# Built with -k: what does not compile is counted as a failure of that test and hides no other.
+# Built with -k: what does not compile is counted as a failure of that test and hides no other; nor does an older program hide it.
 unit:
-	@$(MAKE) -k --no-print-directory unit-build; $(PYTHON) tests/support/run_units.py $(call unit_exe,dbg,$(UNIT))
+	@$(MAKE) -k --no-print-directory unit-build; built=$$?; $(PYTHON) tests/support/run_units.py $(call unit_exe,dbg,$(UNIT)) && exit $$built
 asan:
-	@$(MAKE) -k --no-print-directory asan-build; $(PYTHON) tests/support/run_units.py --sanitized $(call unit_exe,asan,$(UNIT))
+	@$(MAKE) -k --no-print-directory asan-build; built=$$?; $(PYTHON) tests/support/run_units.py --sanitized $(call unit_exe,asan,$(UNIT)) && exit $$built
 
 # ---- fuzz targets: clang's libFuzzer; the corpora replay in every test run ----------------------------------------------------------------------
 
@@ -257,7 +257,7 @@ $(foreach t,$(FUZZ),$(eval $(call test_rule,asan,$t,$(call fuzz_exe,$t),,-fsanit
 .PHONY: fuzz fuzz-build fuzz-replay
 fuzz-build: $(call fuzz_exe,$(FUZZ))
 fuzz-replay:
-	@$(MAKE) -k --no-print-directory fuzz-build; $(PYTHON) tests/support/run_units.py --fuzz tests/fuzz/corpus $(call fuzz_exe,$(FUZZ))
+	@$(MAKE) -k --no-print-directory fuzz-build; built=$$?; $(PYTHON) tests/support/run_units.py --fuzz tests/fuzz/corpus $(call fuzz_exe,$(FUZZ)) && exit $$built
 # make fuzz F=name SECONDS=60: new inputs go to build/, a crash is left there too; move what is worth keeping into the corpus.
 fuzz: $(B)/fuzz/$(F)
 	@mkdir -p $(B)/fuzz-new/$(F) tests/fuzz/corpus/$(F)

@@ -31,8 +31,13 @@ void see(const char *fmt, ...)
 	if ((size_t)n > sizeof(line) - 2)
 		n = (int)sizeof(line) - 2;
 	line[n] = '\n';
-	/* One write a line: children and threads print into the same pipe. */
-	if (write(1, line, (size_t)n + 1) != n + 1)
+	/* One write a line: children and threads print into the same pipe. A case's signals may come while that is full. */
+	ssize_t written;
+
+	do {
+		written = write(1, line, (size_t)n + 1);
+	} while (written < 0 && errno == EINTR);
+	if (written != n + 1)
 		_exit(99);
 }
 

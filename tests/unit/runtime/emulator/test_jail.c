@@ -36,8 +36,11 @@
 
 #include <cmocka.h>
 
+#include "runtime/base/buf.h"
 #include "runtime/base/cleanup.h"
 #include "runtime/base/err.h"
+#include "runtime/base/fs.h"
+#include "runtime/base/limits.h"
 
 #ifndef SYS_clone3
 #define SYS_clone3 435
@@ -715,7 +718,24 @@ static void a_program_that_cannot_start_is_an_error_that_names_it(void **state)
 #define NOBODY 65534
 #define CANNOT_RUN 77
 
-static int unprivileged(void)
+/* This program where everybody may read it: the tree may lie in a folder of root's alone. */
+static void copy_program(char path[64])
+{
+	scar_buf_auto struct scar_buf program;
+	struct scar_err err = {0};
+	int fd;
+
+	snprintf(path, 64, "/tmp/scar-test-jail-XXXXXX");
+	fd = mkstemp(path);
+	assert_true(fd >= 0);
+	scar_buf_init(&program, SCAR_MIB(256));
+	assert_int_equal(scar_fs_read_file(AT_FDCWD, "/proc/self/exe", &program, &err), 0);
+	assert_int_equal(scar_fs_write_all(fd, program.data, program.len, path, &err), 0);
+	assert_int_equal(fchmod(fd, 0755), 0);
+	close(fd);
+}
+
+static int unprivileged(const char *program)
 {
 	struct scar_jail_options options = usual();
 	struct scar_jail *jail = NULL;
@@ -728,6 +748,7 @@ static int unprivileged(void)
 	    setresuid(NOBODY, NOBODY, NOBODY) < 0 || prctl(PR_SET_DUMPABLE, 1) < 0 ||
 	    pipe2(fds, O_CLOEXEC) < 0)
 		return CANNOT_RUN;
+	options.program = program;
 	options.args = args;
 	options.stdout_fd = fds[1];
 	options.stderr_fd = 2;
@@ -754,16 +775,19 @@ static int unprivileged(void)
 
 static void an_ordinary_user_gets_the_same_in_a_user_namespace(void **state)
 {
+	char program[64];
 	int status;
 	pid_t pid;
 
 	(void)state;
 	if (getuid() != 0)
 		skip(); /* the other tests have shown it */
+	copy_program(program);
 	pid = fork();
 	if (pid == 0)
-		_exit(unprivileged());
+		_exit(unprivileged(program));
 	assert_int_equal(waitpid(pid, &status, 0), pid);
+	unlink(program);
 	assert_true(WIFEXITED(status));
 	if (WEXITSTATUS(status) == CANNOT_RUN)
 		need_all(SCAR_JAIL_NO_MOUNTS);
