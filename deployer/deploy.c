@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include "deployer/aws/apigateway.h"
@@ -441,9 +440,8 @@ static int put_url(const struct work *work, struct scar_err *err)
 {
 	const struct scar_fdl_function *function = work->target->function;
 	const struct scar_lambda_url url = {
-		.iam = function->url_auth && strcasecmp(function->url_auth, "AWS_IAM") == 0,
-		.stream = function->url_mode &&
-			  strcasecmp(function->url_mode, "RESPONSE_STREAM") == 0,
+		.iam = function->url_auth && strcmp(function->url_auth, "AWS_IAM") == 0,
+		.stream = function->url_mode && strcmp(function->url_mode, "RESPONSE_STREAM") == 0,
 	};
 
 	free(work->found->function_url);
@@ -460,10 +458,11 @@ static int put_limits(const struct work *work, struct scar_err *err)
 	if (function->reserved &&
 	    scar_lambda_put_concurrency(aws, function->name, function->reserved, err) < 0)
 		return -1;
-	if (!function->has_retries && !function->event_age_s)
+	if (!function->retries.said && !function->event_age_s)
 		return 0;
 	return scar_lambda_put_retries(aws, function->name,
-				       function->has_retries ? function->retries : DEFAULT_RETRIES,
+				       function->retries.said ? function->retries.value
+							      : DEFAULT_RETRIES,
 				       function->event_age_s, err);
 }
 

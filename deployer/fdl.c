@@ -457,8 +457,8 @@ int scar_fdl_write_config(const struct scar_fdl *fdl, const struct scar_fdl_func
 	scar_json_write_string(&writer, "log_level", function->log_level);
 	scar_json_write_open(&writer, "container", '{');
 	scar_json_write_string(&writer, "image", function->image);
-	if (function->has_threshold)
-		scar_json_write_int(&writer, "timeout_threshold", function->threshold_s);
+	if (function->threshold_s.said)
+		scar_json_write_int(&writer, "timeout_threshold", function->threshold_s.value);
 	write_pairs(&writer, &function->program_environment);
 	scar_json_write_close(&writer, '}');
 	if (function->init_script)

@@ -49,7 +49,13 @@ struct scar_fdl_places {
 
 enum scar_fdl_mode { SCAR_FDL_LAMBDA, SCAR_FDL_LAMBDA_BATCH, SCAR_FDL_BATCH };
 
-/** All numbers: 0 is not said. All texts: NULL is not said. */
+/** A number of which 0 is one that may be said. */
+struct scar_fdl_number {
+	bool said;
+	int value;
+};
+
+/** All plain numbers: 0 is not said. All texts: NULL is not said. */
 struct scar_fdl_function {
 	unsigned line;
 	char *name, *region, *profile, *description, *runtime, *log_level, *mode, *architecture;
@@ -59,15 +65,15 @@ struct scar_fdl_function {
 	char *deployment_bucket, *extra_payload;
 	char *image, *image_file, *init_script, *run_script;
 	struct scar_fdl_pairs program_environment;
-	int threshold_s;
-	bool has_threshold, stage_in_off, preheat, no_image;
+	struct scar_fdl_number threshold_s;
+	bool stage_in_off, preheat, no_image;
 	char *supervisor_version, *layer_name;
 	struct scar_fdl_places inputs, outputs, mounts;
 	struct scar_fdl_list subnets, security_groups;
 	char *role, *api_name, *api_stage;
 	char *url_auth, *url_mode; /**< of the function's URL; one of them makes it */
-	int reserved, retries, event_age_s;
-	bool has_retries;
+	int reserved, event_age_s;
+	struct scar_fdl_number retries;
 	int retention_days;
 	struct {
 		int vcpus, memory_mb, max_vcpus, min_vcpus, desired_vcpus, nodes, main_node;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "deployer/fdl_keys.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,13 +37,13 @@ static const struct scar_fdl_key keys[] = {
 	{"lambda.container.image_file", SCAR_FDL_TEXT, AT(image_file), 0, 0, NULL},
 	{"lambda.container.environment.Variables", SCAR_FDL_PAIRS, AT(program_environment), 0, 0, NULL},
 	{"lambda.container.environment.variables", SCAR_FDL_PAIRS, AT(program_environment), 0, 0, NULL},
-	{"lambda.container.timeout_threshold", SCAR_FDL_INT, AT(threshold_s), 0, 900, NULL},
+	{"lambda.container.timeout_threshold", SCAR_FDL_NUMBER, AT(threshold_s), 0, 900, NULL},
 	{"lambda.container.alpine", SCAR_FDL_UNUSED, 0, 0, 0, NULL},
 	{"lambda.container.create_image", SCAR_FDL_UNUSED, 0, 0, 0, NULL},
 	/* As definitions had it before container. */
 	{"lambda.image", SCAR_FDL_TEXT, AT(image), 0, 0, NULL},
 	{"lambda.image_file", SCAR_FDL_TEXT, AT(image_file), 0, 0, NULL},
-	{"lambda.timeout_threshold", SCAR_FDL_INT, AT(threshold_s), 0, 900, NULL},
+	{"lambda.timeout_threshold", SCAR_FDL_NUMBER, AT(threshold_s), 0, 900, NULL},
 	{"lambda.supervisor.version", SCAR_FDL_TEXT, AT(supervisor_version), 0, 0, NULL},
 	{"lambda.supervisor.layer_name", SCAR_FDL_TEXT, AT(layer_name), 0, 0, NULL},
 	{"lambda.supervisor.license_info", SCAR_FDL_UNUSED, 0, 0, 0, NULL},
@@ -62,7 +61,7 @@ static const struct scar_fdl_key keys[] = {
 	{"lambda.url.auth_type", SCAR_FDL_TEXT, AT(url_auth), 0, 0, "NONE|AWS_IAM"},
 	{"lambda.url.invoke_mode", SCAR_FDL_TEXT, AT(url_mode), 0, 0, "BUFFERED|RESPONSE_STREAM"},
 	{"lambda.reserved_concurrency", SCAR_FDL_INT, AT(reserved), 1, 100000, NULL},
-	{"lambda.retry_attempts", SCAR_FDL_INT, AT(retries), 0, 2, NULL},
+	{"lambda.retry_attempts", SCAR_FDL_NUMBER, AT(retries), 0, 2, NULL},
 	{"lambda.maximum_event_age", SCAR_FDL_INT, AT(event_age_s), 60, 21600, NULL},
 	{"lambda.invocation_type", SCAR_FDL_UNUSED, 0, 0, 0, NULL},
 	{"lambda.asynchronous", SCAR_FDL_UNUSED, 0, 0, 0, NULL},
@@ -149,9 +148,9 @@ static void *member(struct scar_fdl_function *function, const struct scar_fdl_ke
 	return (char *)function + row->offset;
 }
 
-static int replace(char **text, const char *value, struct scar_err *err)
+static int replace(char **text, const char *value, size_t len, struct scar_err *err)
 {
-	char *copy = strdup(value);
+	char *copy = strndup(value, len);
 
 	if (!copy)
 		return no_memory(err);
@@ -184,7 +183,7 @@ static int list_add(struct scar_fdl_list *list, const char *text, struct scar_er
 {
 	char **item = grow(&list->items, &list->count, sizeof *item, err);
 
-	return item ? replace(item, text, err) : -1;
+	return item ? replace(item, text, strlen(text), err) : -1;
 }
 
 /* A name that is there gets the new value. */
@@ -208,7 +207,7 @@ static int pairs_set(struct scar_fdl_pairs *pairs, const char *name, size_t name
 			return no_memory(err);
 		}
 	}
-	return replace(&pair->value, value, err);
+	return replace(&pair->value, value, strlen(value), err);
 }
 
 static void list_clear(struct scar_fdl_list *list)
@@ -257,6 +256,7 @@ void scar_fdl_function_clear(struct scar_fdl_function *function)
 		case SCAR_FDL_PLACES:
 		case SCAR_FDL_MOUNTS: places_clear(at); break;
 		case SCAR_FDL_INT:
+		case SCAR_FDL_NUMBER:
 		case SCAR_FDL_BOOL:
 		case SCAR_FDL_NOT:
 		case SCAR_FDL_UNUSED: break;
@@ -267,36 +267,34 @@ void scar_fdl_function_clear(struct scar_fdl_function *function)
 
 /* ---- values ---- */
 
-/* In any case of letters: definitions say "debug" too. */
-static bool is_choice(const char *choices, const char *text)
+/* Definitions say "debug" too: the choice that is meant, in the table's letters. @return its length, 0 if it is none */
+static size_t find_choice(const char *choices, const char *text, const char **ret_choice)
 {
 	size_t len = strlen(text);
 
 	for (; *choices; choices += strcspn(choices, "|"), choices += *choices == '|') {
-		if (strcspn(choices, "|") == len && strncasecmp(choices, text, len) == 0)
-			return true;
+		if (strcspn(choices, "|") == len && strncasecmp(choices, text, len) == 0) {
+			*ret_choice = choices;
+			return len;
+		}
 	}
-	return false;
+	return 0;
 }
 
 static int take_text(char **text, const struct scar_fdl_key *row, const struct place *at,
 		     struct scar_err *err)
 {
 	const char *value = scar_yaml_text(at->node);
+	size_t len = value ? strlen(value) : 0;
 	char why[128];
 
 	if (!value)
 		return wrong(at, "is not a single value", err);
-	if (row->choices && !is_choice(row->choices, value)) {
+	if (row->choices && (len = find_choice(row->choices, value, &value)) == 0) {
 		snprintf(why, sizeof why, "is one of %s", row->choices);
 		return wrong(at, why, err);
 	}
-	if (replace(text, value, err) < 0)
-		return -1;
-	if (row->offset == AT(log_level))
-		for (char *c = *text; *c; c++)
-			*c = (char)toupper((unsigned char)*c);
-	return 0;
+	return replace(text, value, len, err);
 }
 
 static int take_int(int *number, const struct scar_fdl_key *row, const struct place *at,
@@ -393,7 +391,7 @@ static int take_place_key(struct scar_fdl_place *place, const struct place *at,
 	if (strcmp(at->key, "storage_provider") == 0 || strcmp(at->key, "path") == 0) {
 		if (!text || !*text)
 			return wrong(at, "is not text", err);
-		return at->key[0] == 's' ? replace(&place->provider, text, err)
+		return at->key[0] == 's' ? replace(&place->provider, text, strlen(text), err)
 					 : set_path(&place->path, text, err);
 	}
 	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
@@ -410,9 +408,9 @@ static int take_mount_key(struct scar_fdl_place *place, const struct place *at,
 	if (!text)
 		return wrong(at, "is not text", err);
 	if (strcmp(at->key, "Arn") == 0)
-		return replace(&place->provider, text, err);
+		return replace(&place->provider, text, strlen(text), err);
 	if (strcmp(at->key, "LocalMountPath") == 0)
-		return replace(&place->path, text, err);
+		return replace(&place->path, text, strlen(text), err);
 	return wrong(at, "is not known: there is Arn and LocalMountPath", err);
 }
 
@@ -457,13 +455,12 @@ static int take_value(struct scar_fdl_function *function, const struct scar_fdl_
 	void *to = member(function, row);
 	bool on;
 
-	if (row->offset == AT(threshold_s) && row->type == SCAR_FDL_INT)
-		function->has_threshold = true;
-	if (row->offset == AT(retries) && row->type == SCAR_FDL_INT)
-		function->has_retries = true;
 	switch (row->type) {
 	case SCAR_FDL_TEXT: return take_text(to, row, at, err);
 	case SCAR_FDL_INT: return take_int(to, row, at, err);
+	case SCAR_FDL_NUMBER:
+		((struct scar_fdl_number *)to)->said = true;
+		return take_int(&((struct scar_fdl_number *)to)->value, row, at, err);
 	case SCAR_FDL_LIST: return take_list(to, at, err);
 	case SCAR_FDL_FIRST: return take_first(to, row, at, err);
 	case SCAR_FDL_PAIRS: return take_pairs(to, at, err);
@@ -601,18 +598,19 @@ int scar_fdl_set(struct scar_fdl_function *function, const char *key, const char
 
 	if (!row)
 		return scar_err_set(err, SCAR_ERR_INTERNAL, "no key %s", key);
-	if (row->offset == AT(threshold_s))
-		function->has_threshold = true;
 	switch (row->type) {
 	case SCAR_FDL_TEXT:
-	case SCAR_FDL_FIRST: return replace(to, value, err);
+	case SCAR_FDL_FIRST: return replace(to, value, strlen(value), err);
 	case SCAR_FDL_INT: return set_number(to, row, value, option, err);
+	case SCAR_FDL_NUMBER:
+		((struct scar_fdl_number *)to)->said = true;
+		return set_number(&((struct scar_fdl_number *)to)->value, row, value, option, err);
 	case SCAR_FDL_BOOL: *(bool *)to = true; return 0;
 	case SCAR_FDL_LIST: return list_add(to, value, err);
 	case SCAR_FDL_PAIRS: return set_pair(to, value, option, err);
 	case SCAR_FDL_PLACES:
 		place = grow(&places->items, &places->count, sizeof *place, err);
-		if (!place || replace(&place->provider, "s3", err) < 0)
+		if (!place || replace(&place->provider, "s3", 2, err) < 0)
 			return -1;
 		return set_path(&place->path, value, err);
 	case SCAR_FDL_NOT:

@@ -14,6 +14,7 @@
 enum scar_fdl_type {
 	SCAR_FDL_TEXT,
 	SCAR_FDL_INT,
+	SCAR_FDL_NUMBER, /**< struct scar_fdl_number */
 	SCAR_FDL_BOOL,
 	SCAR_FDL_NOT, /**< a truth value that is kept the other way round */
 	SCAR_FDL_LIST,

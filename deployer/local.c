@@ -175,8 +175,11 @@ static int run(const struct scar_local_config *config, const struct scar_argumen
 		code = exit_code_of(call, &err);
 	end_guard(&guard);
 	if (call && scar_timeline_save(arguments, config->function.name,
-				       scar_call_log_tail(call)->data, &err) < 0)
-		code = complain(&err);
+				       scar_call_log_tail(call)->data, &err) < 0) {
+		int missing = complain(&err);
+
+		code = code ? code : missing;
+	}
 	scar_call_unref(call);
 	scar_environment_free(guard.environment);
 	return atomic_load(&guard.signum) ? 128 + atomic_load(&guard.signum) : code;
@@ -191,18 +194,17 @@ static int serve_pool(const struct scar_local_config *config, char **environment
 	struct scar_local_trigger *trigger = NULL;
 	int code = 0;
 
-	if (config->s3_trigger &&
-	    scar_local_trigger_start(config->definition, environment, guard->pool,
-				     config->concurrency, &trigger, err) < 0)
-		return complain(err);
-	if (start_guard(guard, err) == 0) {
+	if ((config->s3_trigger &&
+	     scar_local_trigger_start(config->definition, environment, guard->pool,
+				      config->concurrency, &trigger, err) < 0) ||
+	    start_guard(guard, err) < 0) {
+		code = complain(err);
+	} else {
 		fprintf(stderr, "scar: function %s at http://%s:%u\n", config->function.name,
 			config->host, (unsigned)config->port);
 		if (scar_frontend_run(guard->frontend, guard->pool, err) < 0)
 			code = complain(err);
 		end_guard(guard);
-	} else {
-		code = complain(err);
 	}
 	scar_pool_stop(guard->pool);
 	scar_local_trigger_stop(trigger);
@@ -223,7 +225,6 @@ static int serve(const struct scar_local_config *config, char **environment)
 		return complain(&err);
 	}
 	code = serve_pool(config, environment, &guard, &err);
-	scar_pool_stop(guard.pool);
 	scar_frontend_free(guard.frontend);
 	scar_pool_free(guard.pool);
 	return code;

@@ -124,6 +124,7 @@ static int take_folder(char **folder, const char *option, const char *path, stru
 
 	if (!path)
 		return 0;
+	free(*folder); /* the definition's */
 	*folder = realpath(path, NULL);
 	if (!*folder || stat(*folder, &st) < 0)
 		return scar_err_errno(err, errno, "%s %s", option, path);
@@ -132,18 +133,6 @@ static int take_folder(char **folder, const char *option, const char *path, stru
 				    "%s takes a folder, not a file such as a zip: unpack %s",
 				    option, path);
 	return 0;
-}
-
-/* The runtime is what the option names, or that of the layers. */
-static int take_bootstrap(struct scar_local_config *config, const char *path, struct scar_err *err)
-{
-	if (path)
-		config->bootstrap = strdup(path);
-	else if (!config->layers)
-		return 0;
-	else if (asprintf(&config->bootstrap, "%s/bootstrap", config->layers) < 0)
-		config->bootstrap = NULL;
-	return config->bootstrap ? 0 : scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
 }
 
 static int take_options(struct scar_local_config *config, const struct scar_arguments *arguments,
@@ -178,7 +167,7 @@ static int take_options(struct scar_local_config *config, const struct scar_argu
 		return -1;
 	config->script = scar_arguments_get(arguments, SCAR_OPTION_RUN_SCRIPT);
 	config->stdin_path = scar_arguments_get(arguments, SCAR_OPTION_STDIN);
-	return take_bootstrap(config, scar_arguments_get(arguments, SCAR_OPTION_BOOTSTRAP), err);
+	return 0;
 }
 
 /* ---- the image and the environment ---------------------------------------------------------- */
@@ -272,15 +261,19 @@ static int show_certificates(struct scar_local_config *config, struct scar_err *
 	return 0;
 }
 
-static int find_bootstrap(struct scar_local_config *config, struct scar_err *err)
+/* What the option names, that of the layers, or the one that came with this program. */
+static int take_bootstrap(struct scar_local_config *config, const char *path, struct scar_err *err)
 {
-	char path[PATH_MAX];
+	char found[PATH_MAX];
 
-	if (config->bootstrap)
-		return 0;
-	if (scar_beside("bootstrap", path, err) < 0)
-		return -1;
-	config->bootstrap = strdup(path);
+	if (!path && config->layers) {
+		if (asprintf(&config->bootstrap, "%s/bootstrap", config->layers) < 0)
+			config->bootstrap = NULL;
+	} else {
+		if (!path && scar_beside("bootstrap", found, err) < 0)
+			return -1;
+		config->bootstrap = strdup(path ? path : found);
+	}
 	return config->bootstrap ? 0 : scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
 }
 
@@ -312,7 +305,7 @@ static int read_all(struct scar_local_config *config, bool serve,
 		return -1;
 	if (show_certificates(config, err) < 0)
 		return -1;
-	return find_bootstrap(config, err);
+	return take_bootstrap(config, scar_arguments_get(arguments, SCAR_OPTION_BOOTSTRAP), err);
 }
 
 int scar_local_config_read(bool serve, const struct scar_arguments *arguments, char **environment,

@@ -137,19 +137,18 @@ static int choose(struct scar_local_config *config, const char *name,
 		  struct scar_fdl_function **ret_function, struct scar_err *err)
 {
 	struct scar_fdl *fdl = &config->fdl;
+	const struct scar_fdl_function *found = name              ? scar_fdl_find(fdl, name)
+						: fdl->count == 1 ? fdl->functions
+								  : NULL;
 
-	for (size_t i = 0; i < fdl->count; i++) {
-		if ((!name && fdl->count == 1) ||
-		    (name && fdl->functions[i].name && strcmp(fdl->functions[i].name, name) == 0)) {
-			*ret_function = &fdl->functions[i];
-			return 0;
-		}
-	}
-	if (name)
+	if (!found && name)
 		return scar_err_set(err, SCAR_ERR_CONFIG, "%s has no function %s", fdl->name, name);
-	return scar_err_set(err, SCAR_ERR_CONFIG,
-			    "%s has %zu functions for AWS: choose one with --name", fdl->name,
-			    fdl->count);
+	if (!found)
+		return scar_err_set(err, SCAR_ERR_CONFIG,
+				    "%s has %zu functions for AWS: choose one with --name",
+				    fdl->name, fdl->count);
+	*ret_function = &fdl->functions[found - fdl->functions];
+	return 0;
 }
 
 int scar_local_definition_take(struct scar_local_config *config,

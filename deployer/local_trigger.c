@@ -26,7 +26,6 @@
 #define EVENT_MAX SCAR_KIB(64)
 #define PREFIX_MAX 1025
 #define OBJECTS_MAX 1000000
-#define WORKERS_MAX 100
 
 /** An object of a listing, or one that waits to be told of. */
 struct object {
@@ -60,7 +59,7 @@ struct scar_local_trigger {
 	pthread_cond_t changed;
 	struct objects queue; /* told of from `next` on */
 	size_t next;
-	pthread_t threads[WORKERS_MAX + 1];
+	pthread_t threads[SCAR_POOL_MAX + 1];
 	size_t thread_count;
 };
 
@@ -333,7 +332,6 @@ static int take_places(struct scar_local_trigger *trigger,
 
 static int start_threads(struct scar_local_trigger *trigger, size_t workers, struct scar_err *err)
 {
-	workers = workers < WORKERS_MAX ? workers : WORKERS_MAX;
 	for (size_t i = 0; i <= workers; i++) {
 		int result = pthread_create(&trigger->threads[i], NULL, i ? work : watch, trigger);
 

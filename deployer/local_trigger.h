@@ -15,7 +15,7 @@ struct scar_local_trigger;
 struct scar_pool;
 
 /**
- * Notes what is there already, which starts nothing, and begins. Invocations are asynchronous ones: `workers` at once, and what fails is tried twice more
+ * Notes what is there already, which starts nothing, and begins. Invocations are asynchronous ones: `workers` at once (as many as the pool has environments), and what fails is tried twice more
  * before it is told of on stderr. Where AWS is, and credentials, come from `environment`. SCAR_ERR_CONFIG if the definition has no input in S3.
  */
 int scar_local_trigger_start(const struct scar_fdl_function *definition, char **environment,

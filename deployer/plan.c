@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "runtime/base/digest.h"
 #include "runtime/base/err.h"
@@ -468,7 +467,7 @@ bool scar_plan_wants_url(const struct scar_fdl_function *function)
 
 bool scar_plan_wants_limits(const struct scar_fdl_function *function)
 {
-	return function->reserved || function->has_retries || function->event_age_s;
+	return function->reserved || function->retries.said || function->event_age_s;
 }
 
 /* What is not said is what AWS takes, too. */
@@ -477,10 +476,10 @@ static bool same_url(const struct scar_fdl_function *function, const struct scar
 	const char *auth = scar_json_string(scar_json_get(url, "AuthType"));
 	const char *mode = scar_json_string(scar_json_get(url, "InvokeMode"));
 
-	return strcasecmp(auth ? auth : "NONE", function->url_auth ? function->url_auth : "NONE") ==
+	return strcmp(auth ? auth : "NONE", function->url_auth ? function->url_auth : "NONE") ==
 		       0 &&
-	       strcasecmp(mode ? mode : "BUFFERED",
-			  function->url_mode ? function->url_mode : "BUFFERED") == 0;
+	       strcmp(mode ? mode : "BUFFERED",
+		      function->url_mode ? function->url_mode : "BUFFERED") == 0;
 }
 
 static int plan_access(struct scar_plan *plan, const struct scar_target *target,

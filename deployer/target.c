@@ -320,7 +320,7 @@ static int add_limits(const struct scar_fdl_function *function, struct scar_buf 
 	if (!scar_plan_wants_limits(function))
 		return 0;
 	return scar_buf_printf(text, err, "\n%d %d %d", function->reserved,
-			       function->has_retries ? function->retries : -1,
+			       function->retries.said ? function->retries.value : -1,
 			       function->event_age_s);
 }
 

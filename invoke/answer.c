@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "invoke/answer.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "invoke/events/event.h"
 #include "invoke/http_answer.h"
@@ -106,8 +104,11 @@ static int begin_stream(struct scar_answer *answer, const void *data, size_t len
 }
 
 /* Everything goes out at once, after the prelude if there must be one. */
-static int stream(struct scar_answer *answer, const void *data, size_t len, struct scar_err *err)
+/* Also what scar_fs_read_through() calls. */
+static int stream(void *ctx, const void *data, size_t len, struct scar_err *err)
 {
+	struct scar_answer *answer = ctx;
+
 	if (!answer->begun) {
 		const struct scar_http_answer http = is_http(answer) ? http_answer(answer)
 								     : (struct scar_http_answer){0};
@@ -270,21 +271,10 @@ static int stream_file(struct scar_answer *answer, int output_fd, const char *pa
 		       struct scar_err *err)
 {
 	scar_fd_auto int fd = -1;
-	char chunk[32768];
-	ssize_t n;
 
 	if (scar_outputs_open(output_fd, path, &fd, err) < 0)
 		return -1;
-	while ((n = read(fd, chunk, sizeof chunk)) != 0) {
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return scar_err_errno(err, errno, "cannot read the output file %.200s",
-					      path);
-		if (stream(answer, chunk, (size_t)n, err) < 0)
-			return -1;
-	}
-	return 0;
+	return scar_fs_read_through(fd, path, stream, answer, err);
 }
 
 static int take_file(struct scar_answer *answer, int output_fd, const char *path,
@@ -547,19 +537,9 @@ static int send_elsewhere(struct scar_answer *answer, struct scar_err *err)
 /* An archive that memory did not hold. */
 static int stream_overflow(struct scar_answer *answer, struct scar_err *err)
 {
-	char chunk[32768];
-	off_t at = 0;
-	ssize_t n;
-
-	while ((n = pread(answer->overflow.fd, chunk, sizeof chunk, at)) != 0) {
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return scar_err_errno(err, errno, "cannot read the file of a large answer");
-		if (stream(answer, chunk, (size_t)n, err) < 0)
-			return -1;
-		at += n;
-	}
+	if (scar_fs_read_through(answer->overflow.fd, "the file of a large answer", stream, answer,
+				 err) < 0)
+		return -1;
 	return scar_response_end(answer->options.response, err);
 }
 

@@ -1,18 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "invoke/answer_files.h"
 
-#include <errno.h>
-#include <unistd.h>
-
 #include "invoke/content.h"
 #include "invoke/outputs.h"
 #include "invoke/overflow.h"
 #include "runtime/base/cleanup.h"
 #include "runtime/base/err.h"
+#include "runtime/base/fs.h"
 #include "runtime/base/limits.h"
 
 #define TYPE_ZIP "application/zip"
-#define CHUNK_BYTES 32768
 
 static int spill_append(void *ctx, const void *data, size_t len, struct scar_err *err)
 {
@@ -49,8 +46,11 @@ static int move_to_overflow(struct scar_answer_files *files, struct scar_err *er
 	return 0;
 }
 
-static int add(struct scar_answer_files *files, const void *data, size_t len, struct scar_err *err)
+/* What scar_fs_read_through() calls. */
+static int add(void *ctx, const void *data, size_t len, struct scar_err *err)
 {
+	struct scar_answer_files *files = ctx;
+
 	if (files->overflow && files->overflow->begun)
 		return scar_overflow_add(files->overflow, data, len, err);
 	if (scar_buf_append(&files->bytes, data, len, err) == 0)
@@ -67,21 +67,10 @@ int scar_answer_files_take(struct scar_answer_files *files, int dir_fd, const ch
 			   struct scar_err *err)
 {
 	scar_fd_auto int fd = -1;
-	char chunk[CHUNK_BYTES];
-	ssize_t n;
 
 	if (scar_outputs_open(dir_fd, path, &fd, err) < 0)
 		return -1;
-	while ((n = read(fd, chunk, sizeof chunk)) != 0) {
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return scar_err_errno(err, errno, "cannot read the output file %.200s",
-					      path);
-		if (add(files, chunk, (size_t)n, err) < 0)
-			return -1;
-	}
-	return 0;
+	return scar_fs_read_through(fd, path, add, files, err);
 }
 
 int scar_answer_files_pack(struct scar_answer_files *files, int dir_fd, char *const *paths,

@@ -434,6 +434,13 @@ int scar_invoke_runtime(struct scar_invoke *invoke, struct scar_err *err)
 	return scar_resident_wait(invoke->server, err);
 }
 
+/* What is logged after the answer's end is not returned with it. */
+static int finish(struct scar_answer *answer, struct scar_err *err)
+{
+	scar_timeline_tell();
+	return scar_answer_finish(answer, err);
+}
+
 /* One failed item is told in the answer; only an answer that cannot be given ends all. */
 static int run_items(const struct work *work, struct scar_err *err)
 {
@@ -451,9 +458,7 @@ static int run_items(const struct work *work, struct scar_err *err)
 		if (go_on < 0)
 			go_on = scar_answer_broke(work->answer, i, &why, err);
 	}
-	/* Before the answer's end: what is logged later is not returned with it. */
-	scar_timeline_tell();
-	return go_on < 0 ? -1 : scar_answer_finish(work->answer, err);
+	return go_on < 0 ? -1 : finish(work->answer, err);
 }
 
 /* What the event asks for: in its own keys, or by wish in those of an HTTP request's body. */
@@ -483,7 +488,7 @@ static int handle_event(struct work *work, struct scar_err *err)
 
 	/* Nothing to run is nothing to pull either. */
 	if (work->event->count == 0)
-		return scar_answer_finish(work->answer, err);
+		return finish(work->answer, err);
 	if (config->mode == SCAR_MODE_SERVER)
 		return run_items(work, err);
 	work->delegated = config->execution == SCAR_EXECUTION_BATCH;
@@ -581,12 +586,13 @@ static int handle(struct scar_invoke *invoke, const struct scar_invocation *invo
 	if (!failed)
 		return 0;
 	if (!event.is_http || scar_response_finished(response)) {
+		scar_timeline_tell();
 		*err = why;
 		return -1;
 	}
 	if (scar_answer_broke(&answer, 0, &why, err) < 0)
 		return -1;
-	return scar_answer_finish(&answer, err);
+	return finish(&answer, err);
 }
 
 static int begin(struct scar_invoke *invoke, struct scar_err *err)

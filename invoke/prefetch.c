@@ -98,8 +98,8 @@ void scar_prefetch_end(struct scar_prefetch *prefetch)
 {
 	if (!prefetch)
 		return;
-	if (!scar_prefetch_wait(prefetch, 1))
-		scar_images_cancel(prefetch->images);
+	/* To a pull that has ended this is nothing: the next one begins without it. */
+	scar_images_cancel(prefetch->images);
 	pthread_join(prefetch->thread, NULL);
 	pthread_cond_destroy(&prefetch->changed);
 	pthread_mutex_destroy(&prefetch->mutex);

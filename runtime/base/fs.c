@@ -16,6 +16,7 @@
 #include "runtime/base/limits.h"
 
 #define READ_STEP SCAR_KIB(16)
+#define THROUGH_BYTES SCAR_KIB(32)
 #define TEMP_NAME_TRIES 16
 
 int scar_fs_write_all(int fd, const void *data, size_t len, const char *what, struct scar_err *err)
@@ -43,6 +44,26 @@ static ssize_t read_some(int fd, void *data, size_t size)
 		n = read(fd, data, size);
 	while (n < 0 && errno == EINTR);
 	return n;
+}
+
+int scar_fs_read_through(int fd, const char *what,
+			 int (*sink)(void *ctx, const void *data, size_t len, struct scar_err *err),
+			 void *ctx, struct scar_err *err)
+{
+	char chunk[THROUGH_BYTES];
+	off_t at = 0;
+	ssize_t n;
+
+	while ((n = pread(fd, chunk, sizeof chunk, at)) != 0) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return scar_err_errno(err, errno, "read %s", what);
+		if (sink(ctx, chunk, (size_t)n, err) < 0)
+			return -1;
+		at += n;
+	}
+	return 0;
 }
 
 int scar_fs_read_all(int fd, const char *what, struct scar_buf *buf, struct scar_err *err)

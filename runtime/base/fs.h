@@ -19,6 +19,10 @@ struct scar_err;
 int scar_fs_write_all(int fd, const void *data, size_t len, const char *what, struct scar_err *err);
 /** Reads up to EOF into buf (bounded by it). */
 int scar_fs_read_all(int fd, const char *what, struct scar_buf *buf, struct scar_err *err);
+/** Hands all bytes of a regular file, from its beginning, to `sink`, whose failure ends it. `what` names the file in errors. The file's own position stays. */
+int scar_fs_read_through(int fd, const char *what,
+			 int (*sink)(void *ctx, const void *data, size_t len, struct scar_err *err),
+			 void *ctx, struct scar_err *err);
 /** Reads at least one byte and at most `size` from offset on; a file that ends before is SCAR_ERR_IO. */
 int scar_fs_read_at(int fd, uint64_t offset, void *data, size_t size, size_t *ret_len,
 		    struct scar_err *err);

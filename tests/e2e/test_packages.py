@@ -103,7 +103,7 @@ def test_every_key_of_definitions_is_documented():
     types = {"TEXT": "text", "BOOL": "switch", "NOT": "switch", "LIST": "list", "PAIRS": "pairs", "PLACES": "places", "MOUNTS": "places"}
     expected = {}
     for key, kind, least, most, choices in rows:
-        if kind == "INT":
+        if kind in ("INT", "NUMBER"):
             most = {"1 << 24": "16777216"}.get(most, most)
             expected[key] = f"number, {least} to {most}"
         elif choices != "NULL":

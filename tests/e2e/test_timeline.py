@@ -70,6 +70,15 @@ def test_a_failed_program_has_a_timeline_too(guarded, tmp_path):
     assert done.stdout == "x\n" and "program" in spans_of(tmp_path / "bad.json")
 
 
+def test_a_pull_that_fails_has_a_timeline_and_its_own_exit_status(guarded, tmp_path):
+    missing = guarded.replace("/layered", "/no-such-image")
+    plain = run("local", "run", missing, "--", "true", status=None)
+    done = run("local", "run", "--timeline", tmp_path / "gone.json", missing, "--", "true", status=plain.returncode)
+    assert plain.returncode != 0 and "no-such-image" in done.stderr
+    spans = spans_of(tmp_path / "gone.json")
+    assert {"init", "invocation", "token"} <= set(spans) and "program" not in spans
+
+
 def test_another_kind_of_file_is_refused_before_anything_runs(guarded, tmp_path):
     done = run("local", "run", "--timeline", tmp_path / "cold.png", guarded, "--", "echo", "hello", status=2)
     assert "takes FILE.svg or FILE.json" in done.stderr and done.stdout == "" and not (tmp_path / "cold.png").exists()

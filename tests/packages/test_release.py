@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -15,7 +16,7 @@ from tests.support.images import image
 from tests.support.places import ROOT, scratch, tool
 from tests.support.registry import Registry
 
-VERSION = "0.1.0"
+VERSION = re.search(r'SCAR_VERSION "(.*)"', (ROOT / "runtime/base/version.h").read_text())[1]
 
 
 def run(*command: object, cwd: Path = ROOT, seconds: int = 1800) -> str:

@@ -55,6 +55,21 @@ static void refused(const char *text, const char *line, const char *words)
 		fail_msg("\"%s\" does not say \"%s\" and \"%s\"", err.msg, line, words);
 }
 
+static void a_choice_is_kept_as_the_table_spells_it(void **state)
+{
+	struct scar_fdl fdl = parsed(NULL, HEAD "      name: f\n"
+						"      execution_mode: BATCH\n"
+						"      architectures: [ARM64]\n"
+						"      url: {invoke_mode: response_stream}\n"
+						"      container: {image: i}\n");
+
+	(void)state;
+	assert_int_equal(scar_fdl_mode_of(&fdl.functions[0]), SCAR_FDL_BATCH);
+	assert_string_equal(fdl.functions[0].architecture, "arm64");
+	assert_string_equal(fdl.functions[0].url_mode, "RESPONSE_STREAM");
+	scar_fdl_clear(&fdl);
+}
+
 static void a_definition_of_scar_is_taken_whole(void **state)
 {
 	struct scar_fdl fdl = parsed(
@@ -95,7 +110,7 @@ static void a_definition_of_scar_is_taken_whole(void **state)
 	assert_int_equal(f->layers.count, 2);
 	assert_null(f->layers.items[2]);
 	assert_string_equal(f->mounts.items[0].path, "/mnt/a");
-	assert_true(f->has_threshold);
+	assert_true(f->threshold_s.said);
 	assert_int_equal(f->program_environment.count, 3);
 	assert_string_equal(f->program_environment.items[1].value, "yes");
 	assert_string_equal(f->program_environment.items[2].value, "");
@@ -306,6 +321,7 @@ static void two_hundred_definitions_by_chance_are_taken_or_refused_with_their_li
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_choice_is_kept_as_the_table_spells_it),
 		cmocka_unit_test(a_definition_of_scar_is_taken_whole),
 		cmocka_unit_test(the_image_may_stand_where_it_stood_before),
 		cmocka_unit_test(the_file_wins_over_the_defaults_and_lists_add_up),

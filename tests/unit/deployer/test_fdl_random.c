@@ -93,6 +93,7 @@ static void fitting(struct draft *draft, const struct scar_fdl_key *row)
 			add(draft, "\"text-%u\"", next(draft, 1000));
 		return;
 	case SCAR_FDL_INT:
+	case SCAR_FDL_NUMBER:
 		add(draft, "%d", row->min + (int)next(draft, (unsigned)(row->max - row->min) + 1));
 		return;
 	case SCAR_FDL_BOOL:
@@ -121,7 +122,8 @@ static void unfitting(struct draft *draft, const struct scar_fdl_key *row)
 	case SCAR_FDL_FIRST:
 		add(draft, row->choices && next(draft, 2) ? "\"none of them\"" : "{\"a\": \"b\"}");
 		return;
-	case SCAR_FDL_INT: add(draft, "%s", numbers[next(draft, 5)]); return;
+	case SCAR_FDL_INT:
+	case SCAR_FDL_NUMBER: add(draft, "%s", numbers[next(draft, 5)]); return;
 	case SCAR_FDL_BOOL:
 	case SCAR_FDL_NOT: add(draft, "\"maybe\""); return;
 	case SCAR_FDL_LIST: add(draft, next(draft, 2) ? "\"alone\"" : "[{\"a\": 1}]"); return;
