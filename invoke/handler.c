@@ -387,29 +387,46 @@ static int start_resident(struct scar_invoke *invoke, bool is_runtime, int64_t s
 }
 
 /* A server that has ended since the last invocation is started again. */
-static int need_server(struct scar_invoke *invoke, const struct scar_proxy_options *proxy,
+static int need_server(struct scar_invoke *invoke, struct scar_proxy_options *proxy,
 		       struct scar_err *err)
 {
-	struct scar_proxy_options options = *proxy;
 	struct scar_err how;
 
 	if (invoke->server && scar_resident_ended(invoke->server, &how)) {
 		scar_warn("the image's server is started again: %s", how.msg);
 		scar_resident_stop(set_server(invoke, NULL));
 	}
+	proxy->resident = invoke->server;
 	if (invoke->server)
 		return 0;
 	if (start_resident(invoke, false, proxy->deadline_ms, err) < 0)
 		return -1;
-	options.resident = invoke->server;
-	return scar_proxy_await(&options, err);
+	proxy->resident = invoke->server;
+	return scar_proxy_await(proxy, err);
+}
+
+/* A server's sockets are closed before its end is known: one that takes no connection is waited for, or started again. */
+static int pass_to_server(struct scar_invoke *invoke, struct scar_proxy_options *proxy,
+			  struct scar_err *err)
+{
+	int passed;
+
+	if (need_server(invoke, proxy, err) < 0)
+		return -1;
+	passed = scar_proxy_pass(proxy, err);
+	if (passed != SCAR_PROXY_NOT_SENT)
+		return passed;
+	if (scar_proxy_await(proxy, err) < 0 && err->kind == SCAR_ERR_TIMEOUT)
+		return -1;
+	if (need_server(invoke, proxy, err) < 0)
+		return -1;
+	return scar_proxy_pass(proxy, err) == 0 ? 0 : -1;
 }
 
 static int serve_item(const struct work *work, size_t index, struct scar_err *err)
 {
 	const struct scar_invoke_config *config = work->invoke->config;
-	const struct scar_proxy_options options = {
-		.resident = work->invoke->server,
+	struct scar_proxy_options options = {
 		.port = config->port,
 		.health_path = config->health_path,
 		.deadline_ms = work->limits->stop_ms,
@@ -422,7 +439,7 @@ static int serve_item(const struct work *work, size_t index, struct scar_err *er
 	/* To the answer it is as if a program had printed this and ended well. */
 	struct scar_run_result result = {.status.exited = true};
 
-	if (need_server(work->invoke, &options, err) < 0 || scar_proxy_pass(&options, err) < 0)
+	if (pass_to_server(work->invoke, &options, err) < 0)
 		return -1;
 	return scar_answer_ran(work->answer, index, &result, -1, err);
 }

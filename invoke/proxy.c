@@ -178,6 +178,14 @@ static int make_head(const struct scar_proxy_options *options, size_t body_len,
 
 /* ---- the answer ---- */
 
+/* What breaks on loopback is the server's doing, not that of a registry. */
+static int blame_server(struct scar_err *err)
+{
+	if (err->kind == SCAR_ERR_NETWORK || err->kind == SCAR_ERR_PROTOCOL)
+		err->kind = SCAR_ERR_SERVER;
+	return scar_err_wrap(err, "the image's server");
+}
+
 static int tell_head(const struct scar_proxy_options *options,
 		     const struct scar_http1_message *answer, struct scar_err *err)
 {
@@ -207,7 +215,7 @@ static int pass_body(const struct scar_proxy_options *options, struct scar_http1
 	while (len > 0) {
 		if (scar_http1_read_body(conn, answer, chunk, sizeof chunk, until_us, &len, err) <
 		    0)
-			return scar_err_wrap(err, "the image's server");
+			return blame_server(err);
 		if (len > 0 && options->sink(options->sink_ctx, chunk, len, err) < 0)
 			return -1;
 	}
@@ -223,10 +231,10 @@ static int read_answer(const struct scar_proxy_options *options, struct scar_htt
 	int got = scar_http1_read_response(conn, answer, head_request, until_us, err);
 
 	if (got == 0)
-		return scar_err_set(err, SCAR_ERR_NETWORK,
+		return scar_err_set(err, SCAR_ERR_SERVER,
 				    "the image's server closed the connection without an answer");
 	if (got < 0)
-		return scar_err_wrap(err, "the image's server");
+		return blame_server(err);
 	if (!event->is_http && answer->status >= 400)
 		return scar_err_set(err, SCAR_ERR_EXIT,
 				    "the image's server answered with status %d", answer->status);
@@ -247,8 +255,12 @@ int scar_proxy_pass(const struct scar_proxy_options *options, struct scar_err *e
 	int result;
 
 	scar_buf_init(&head, HEAD_BYTES);
-	if (make_head(options, body->len, &head, err) < 0 || dial(options, &conn, err) < 0)
+	if (make_head(options, body->len, &head, err) < 0)
 		return -1;
+	if (dial(options, &conn, err) < 0) {
+		(void)blame_server(err);
+		return SCAR_PROXY_NOT_SENT;
+	}
 	scar_http1_message_init(&answer);
 	/* A server may answer before it has read all, and hang up: its answer counts. */
 	result = scar_http1_write(&conn, head.data, head.len, body->data, body->len, err);

@@ -35,7 +35,9 @@ struct scar_proxy_options {
 
 /** Waits until the server takes connections. SCAR_ERR_TIMEOUT, or SCAR_ERR_EXIT and what else ends a program. */
 int scar_proxy_await(const struct scar_proxy_options *options, struct scar_err *err);
-/** SCAR_ERR_UNSUPPORTED for WebSocket, SCAR_ERR_TIMEOUT, SCAR_ERR_PROTOCOL and _NETWORK for what the server does wrong. */
+/** Of scar_proxy_pass(): the server took no connection, so nothing of the request is lost if it is passed again. */
+#define SCAR_PROXY_NOT_SENT (-2)
+/** SCAR_ERR_UNSUPPORTED for WebSocket, SCAR_ERR_TIMEOUT, SCAR_ERR_SERVER for what the server does wrong. @return 0, -1, SCAR_PROXY_NOT_SENT */
 int scar_proxy_pass(const struct scar_proxy_options *options, struct scar_err *err);
 
 #endif

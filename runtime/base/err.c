@@ -39,6 +39,7 @@ static const struct scar_err_info infos[SCAR_ERR_KINDS] = {
 	ROW(SCAR_ERR_EXIT, "exit", "Function.ExitError", 500, 1, false),
 	ROW(SCAR_ERR_SIGNAL, "signal", "Function.Signal", 500, 128, false),
 	ROW(SCAR_ERR_OOM, "out-of-memory", "Function.OutOfMemory", 500, 137, false),
+	ROW(SCAR_ERR_SERVER, "server", "Function.ServerError", 502, EX_PROTOCOL, false),
 	ROW(SCAR_ERR_TIMEOUT, "timeout", "Function.Timeout", 504, 124, false),
 	ROW(SCAR_ERR_EVENT, "event", "Function.InvalidEvent", 400, EX_DATAERR, false),
 	ROW(SCAR_ERR_UNSUPPORTED, "unsupported", "Runtime.Unsupported", 501, EX_UNAVAILABLE, false),

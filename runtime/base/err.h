@@ -41,6 +41,7 @@ enum scar_err_kind {
 	SCAR_ERR_EXIT,        /**< the program ended with a non-zero status */
 	SCAR_ERR_SIGNAL,      /**< the program was ended by a signal */
 	SCAR_ERR_OOM,         /**< the program was ended for lack of memory */
+	SCAR_ERR_SERVER,      /**< the image's own server does not answer as HTTP asks */
 	SCAR_ERR_TIMEOUT,     /**< the deadline passed */
 	SCAR_ERR_EVENT,       /**< the event is malformed */
 	SCAR_ERR_UNSUPPORTED, /**< valid, but not supported here */

@@ -13,7 +13,7 @@ import pytest
 from tests.support.lambda_local import LocalLambda, descendants
 
 SERVER = """#!/usr/bin/python3
-import http.server, os, sys, time
+import http.server, os, socket, sys, threading, time
 
 time.sleep(0.3)
 print("server begins", flush=True)
@@ -27,6 +27,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         Handler.count += 1
         if self.path == "/die":
             os._exit(3)
+        if self.path == "/fade":  # as one that cleans up: it takes no connection any more, and ends later
+            self.server.socket.shutdown(socket.SHUT_RDWR)
+            threading.Timer(0.5, os._exit, [3]).start()
         if self.path == "/slow":
             time.sleep(30)
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -130,6 +133,17 @@ def test_a_server_that_died_is_started_again(server):
     assert server.invoke(request("GET", "/die")).document()["statusCode"] >= 500
     assert body_of(server.invoke(request("GET", "/again")).document()).startswith("GET /again 1 ")
     assert "started again" in server.log()
+
+
+def test_a_server_that_takes_no_connection_any_more_is_waited_for(server):
+    assert server.invoke(request("GET", "/fade")).document()["statusCode"] == 200
+    assert body_of(server.invoke(request("GET", "/again")).document()).startswith("GET /again 1 ")
+    assert "started again" in server.log()
+
+
+def test_a_server_that_breaks_off_is_told_as_the_servers_fault(server):
+    document = server.invoke(request("GET", "/die")).document()
+    assert document["statusCode"] == 502 and json.loads(body_of(document))["errorType"] == "Function.ServerError"
 
 
 def test_a_servers_answer_is_streamed(pushed):
