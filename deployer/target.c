@@ -83,7 +83,7 @@ static int check_image(const struct scar_session *session, struct scar_target *t
 		return scar_err_set(
 			err, SCAR_ERR_LIMIT,
 			"function %s: image %s has %llu MB of layers, and Lambda no more than "
-			"%d MB of /tmp: use execution_mode batch",
+			"%d MB of /tmp: such images run in AWS Batch, docs/batch.md",
 			target->function->name, text, (unsigned long long)size_mb, STORAGE_MAX_MB);
 	wanted_mb = size_mb * UNPACKED_FACTOR + STORAGE_SPARE_MB;
 	if (wanted_mb > STORAGE_MAX_MB)

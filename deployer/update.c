@@ -201,6 +201,19 @@ static int find_layer(struct scar_session *session, const struct scar_json *conf
 	return *ret_arn ? 0 : scar_layer_publish(session->aws, NULL, &layer, ret_arn, err);
 }
 
+/* The queue and the definition are not made here, so nobody should wait for jobs in vain. */
+static void tell_of_batch(const struct scar_session *session, const char *name)
+{
+	const char *mode = scar_arguments_get(session->arguments, SCAR_OPTION_EXECUTION_MODE);
+
+	if (mode && strcmp(mode, "lambda") != 0)
+		scar_session_note(session,
+				  "%s: its jobs go to the Batch queue and job definition of that "
+				  "name, which have to be there, and its role has to allow "
+				  "batch:SubmitJob (docs/batch.md)",
+				  name);
+}
+
 static int update(struct scar_session *session, const char *name, struct change *change,
 		  struct scar_err *err)
 {
@@ -221,6 +234,8 @@ static int update(struct scar_session *session, const char *name, struct change 
 	change->function.description = scar_arguments_get(arguments, SCAR_OPTION_DESCRIPTION);
 	change->function.role = scar_arguments_get(arguments, SCAR_OPTION_ROLE);
 	change->any |= change->function.description || change->function.role;
+	if (!layer_only)
+		tell_of_batch(session, name);
 	printf("%s %s\n", change->any ? "updated" : "unchanged", name);
 	if (!change->any || scar_arguments_has(arguments, SCAR_OPTION_DRY_RUN))
 		return 0;

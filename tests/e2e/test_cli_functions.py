@@ -227,6 +227,55 @@ def test_update_changes_what_is_said_and_leaves_the_rest(cloud: Cloud, definitio
     assert cloud.scar("update", "-n", NAME, "-s", "x.sh", status=2).stdout == ""
 
 
+def test_update_sets_where_programs_run_and_tells_what_that_needs(cloud: Cloud):
+    cloud.scar("init", "-n", "cow", "-i", "grycap/cowsay", *APPLY)
+    before = configuration(cloud, "cow")["Environment"]["Variables"]
+    for mode in ("batch", "lambda-batch"):
+        done = cloud.scar("update", "-n", "cow", "-em", mode)
+        assert done.stdout == "updated cow\n"
+        assert "Batch queue and job definition" in done.stderr and "batch:SubmitJob" in done.stderr
+        assert configuration(cloud, "cow")["Environment"]["Variables"] == before | {"SCAR_EXECUTION_MODE": mode}
+    done = cloud.scar("update", "-n", "cow", "-em", "lambda")
+    assert done.stdout == "updated cow\n" and "Batch" not in done.stderr
+    assert configuration(cloud, "cow")["Environment"]["Variables"] == before | {"SCAR_EXECUTION_MODE": "lambda"}
+    # The definition wins at the next apply; what it says in its variables stays.
+    cloud.scar("update", "-n", "cow", "-em", "batch")
+    cloud.scar("init", "-n", "cow", "-i", "grycap/cowsay", *APPLY)
+    assert configuration(cloud, "cow")["Environment"]["Variables"] == before
+    said = (*APPLY, "-le", "SCAR_EXECUTION_MODE=batch")
+    cloud.scar("init", "-n", "cow", "-i", "grycap/cowsay", *said)
+    assert configuration(cloud, "cow")["Environment"]["Variables"] == before | {"SCAR_EXECUTION_MODE": "batch"}
+    assert signs(cloud.scar("init", "-n", "cow", "-i", "grycap/cowsay", *said).stderr) == []
+    # A word that is not a mode changes nothing.
+    cloud.scar("update", "-n", "cow", "-em", "bach", status=2)
+    assert configuration(cloud, "cow")["Environment"]["Variables"]["SCAR_EXECUTION_MODE"] == "batch"
+
+
+def test_apply_refuses_modes_of_batch_before_anything_is_made(cloud: Cloud):
+    for mode in ("batch", "lambda-batch"):
+        done = cloud.scar("init", "-n", "cow", "-i", "grycap/cowsay", "-em", mode, *APPLY, status=None)
+        assert done.returncode not in (0, 2)
+        assert f"execution_mode {mode} is not deployed by this version" in done.stderr and "scar update -em" in done.stderr
+    assert cloud.of("lambda").list_functions()["Functions"] == []
+    assert cloud.of("iam").list_roles()["Roles"] == []
+
+
+def test_rm_takes_the_queue_that_was_made_by_hand_along(cloud: Cloud):
+    cloud.scar("init", "-n", "cow", "-i", "grycap/cowsay", *APPLY)
+    cloud.scar("update", "-n", "cow", "-em", "batch")
+    batch = cloud.of("batch")
+    role = cloud.of("iam").list_roles()["Roles"][0]["Arn"]
+    for name in ("cow", "other"):
+        batch.create_compute_environment(computeEnvironmentName=name, type="UNMANAGED", serviceRole=role)
+        batch.create_job_queue(jobQueueName=name, state="ENABLED", priority=1, computeEnvironmentOrder=[{"order": 1, "computeEnvironment": name}])
+        container = {"image": "busybox", "resourceRequirements": [{"type": "VCPU", "value": "1"}, {"type": "MEMORY", "value": "512"}]}
+        batch.register_job_definition(jobDefinitionName=name, type="container", containerProperties=container)
+    assert "Batch queue, environment and job definitions cow" in cloud.scar("rm", "-n", "cow").stdout
+    assert [queue["jobQueueName"] for queue in batch.describe_job_queues()["jobQueues"]] == ["other"]
+    assert [place["computeEnvironmentName"] for place in batch.describe_compute_environments()["computeEnvironments"]] == ["other"]
+    assert [job["jobDefinitionName"] for job in batch.describe_job_definitions(status="ACTIVE")["jobDefinitions"]] == ["other"]
+
+
 def test_run_prints_the_answer_alone_on_stdout(cloud: Cloud, tmp_path: Path):
     cloud.scar("init", "-n", "cow", "-i", "grycap/cowsay", *APPLY)
     done = cloud.scar("run", "-n", "cow", "--", "say", "-f")

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -82,6 +83,102 @@ static void one_flag_means_what_its_command_says(void **state)
 	arguments = parsed(WORDS("update", "-a", "-sl"));
 	assert_true(scar_arguments_has(&arguments, SCAR_OPTION_SUPERVISOR_LAYER));
 	scar_arguments_clear(&arguments);
+}
+
+/* Of SCAR 4.3's parsers, and of the last versions that had update and ls -l. Options without a value end in "!". */
+static const struct {
+	const char *commands, *flags;
+} scar_flags[] = {
+	{"init invoke run ls rm log put get", "-pf --profile"},
+	{"init", "-i --image|-if --image-file|-f --conf-file|-n --name|-s --init-script|"
+		 "-ph --preheat!|-ep --extra-payload|-db --deployment-bucket|"
+		 "-api --api-gateway-name"},
+	{"init update",
+	 "-d --description|-e --environment|-le --lambda-environment|-m --memory|-t --timeout|"
+	 "-tt --timeout-threshold|-ll --log-level|-l --layers|-ib --input-bucket|"
+	 "-ob --output-bucket|-em --execution-mode|-r --iam-role|-sv --supervisor-version|"
+	 "-rt --runtime|-bm --batch-memory|-bc --batch-vcpus|-g --enable-gpu!"},
+	{"init run rm ls", "-j --json!|-v --verbose!"},
+	{"invoke run", "-a --asynchronous!|-o --output-file"},
+	{"invoke run rm log update", "-n --name|-f --conf-file"},
+	{"invoke", "-db --data-binary|-jd --json-data|-p --parameters"},
+	{"run", "-s --run-script|-ib --input-bucket"},
+	{"rm update", "-a --all!"},
+	{"update", "-sl --supervisor-layer!"},
+	{"log", "-ls --log-stream-name|-ri --request-id"},
+	{"ls", "-b --bucket|-l --list-layers!"},
+	{"put get", "-b --bucket|-p --path"},
+};
+
+/* A value that the option takes, whatever its kind. */
+static const char *value_for(const char *name)
+{
+	if (strcmp(name, "--execution-mode") == 0)
+		return "lambda";
+	if (strcmp(name, "--log-level") == 0)
+		return "DEBUG";
+	return "1";
+}
+
+/* The line `command word [value]`, and behind it what the command cannot do without. */
+static struct scar_arguments parsed_flag(const char *command, const char *word, const char *value)
+{
+	bool of_files = strcmp(command, "put") == 0 || strcmp(command, "get") == 0;
+	bool alone = strcmp(command, "init") == 0 || strcmp(command, "ls") == 0;
+	const char *argv[8] = {command, word};
+	size_t count = 2;
+
+	if (value)
+		argv[count++] = value;
+	if (of_files) {
+		memcpy(argv + count, (const char *[]){"-b", "x", "-p", "x"}, 4 * sizeof *argv);
+	} else if (!alone) {
+		memcpy(argv + count, (const char *[]){"-n", "x"}, 2 * sizeof *argv);
+	}
+	return parsed((char **)argv);
+}
+
+/* "-if --image-file" or "-ph --preheat!": both words are one option of the command, with its value. */
+static void expect_pair(const char *command, char *pair)
+{
+	size_t len = strlen(pair);
+	bool takes = pair[len - 1] != '!';
+	char *name = strchr(pair, ' ');
+	enum scar_option_id ids[2];
+
+	if (!takes)
+		pair[len - 1] = '\0';
+	*name++ = '\0';
+	for (size_t i = 0; i < 2; i++) {
+		struct scar_arguments arguments = parsed_flag(command, i ? name : pair,
+							      takes ? value_for(name) : NULL);
+
+		assert_string_equal(arguments.given[0].option->name, name);
+		ids[i] = arguments.given[0].option->id;
+		if (takes)
+			assert_string_equal(arguments.given[0].value, value_for(name));
+		else
+			assert_null(arguments.given[0].value);
+		scar_arguments_clear(&arguments);
+	}
+	assert_int_equal(ids[0], ids[1]);
+}
+
+static void every_flag_of_every_command_of_scar_is_taken(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof scar_flags / sizeof scar_flags[0]; i++) {
+		char commands[64], *rest = commands, *command;
+
+		snprintf(commands, sizeof commands, "%s", scar_flags[i].commands);
+		while ((command = strsep(&rest, " "))) {
+			char flags[1024], *left = flags, *pair;
+
+			snprintf(flags, sizeof flags, "%s", scar_flags[i].flags);
+			while ((pair = strsep(&left, "|")))
+				expect_pair(command, pair);
+		}
+	}
 }
 
 static void aliases_and_two_words_find_their_command(void **state)
@@ -213,6 +310,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(flags_of_scar_and_long_names_mean_the_same),
 		cmocka_unit_test(one_flag_means_what_its_command_says),
+		cmocka_unit_test(every_flag_of_every_command_of_scar_is_taken),
 		cmocka_unit_test(aliases_and_two_words_find_their_command),
 		cmocka_unit_test(what_follows_the_first_word_of_run_is_the_programs),
 		cmocka_unit_test(an_option_may_be_given_again_and_the_last_counts),
