@@ -163,16 +163,6 @@ static int apply_all(struct apply *apply, const struct scar_arguments *arguments
 	if (scar_fdl_load(arguments, environment, &apply->fdl, err) < 0 ||
 	    scar_fdl_check(&apply->fdl, err) < 0)
 		return -1;
-	for (size_t i = 0; i < apply->fdl.count; i++) {
-		if (scar_fdl_mode_of(&apply->fdl.functions[i]) != SCAR_FDL_LAMBDA)
-			return scar_err_set(
-				err, SCAR_ERR_UNSUPPORTED,
-				"function %s: execution_mode %s is not deployed by this version: "
-				"apply it as lambda, make its queue (docs/batch.md), then scar "
-				"update -em %s",
-				apply->fdl.functions[i].name, apply->fdl.functions[i].mode,
-				apply->fdl.functions[i].mode);
-	}
 	if (scar_session_open(arguments, environment, &apply->session, err) < 0)
 		return -1;
 	if (apply->fdl.oscar_count)

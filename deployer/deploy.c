@@ -12,6 +12,7 @@
 #include "deployer/aws/logs.h"
 #include "deployer/aws/s3.h"
 #include "deployer/aws/sts.h"
+#include "deployer/batch.h"
 #include "deployer/package.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
@@ -66,7 +67,7 @@ static int look_at_buckets(struct scar_session *session, const struct scar_targe
 			   struct scar_found *found, struct scar_err *err)
 {
 	struct scar_fdl_list buckets = {0};
-	int ret = scar_plan_buckets(target->function, &buckets, err);
+	int ret = scar_plan_buckets(target, &buckets, err);
 
 	for (size_t i = 0; ret == 0 && i < buckets.count; i++) {
 		char region[64];
@@ -181,6 +182,8 @@ int scar_deploy_look(struct scar_session *session, const struct scar_target *tar
 	    look_at_logs(session, target, &found, err) < 0 ||
 	    look_at_api(session, &found, err) < 0 || look_at_url(session, target, &found, err) < 0)
 		return -1;
+	if (target->batch && scar_batch_find(session->aws, name, &found.jobs, err) < 0)
+		return -1;
 	if (layer && look_at_layer(session, target, layer, &found, err) < 0)
 		return -1;
 	*ret_found = found;
@@ -203,6 +206,8 @@ static int put_role(const struct work *work, struct scar_err *err)
 	const struct scar_iam_role role = {
 		.name = work->target->role_name,
 		.description = DEFAULT_DESCRIPTION,
+		/* A job has the function's role. */
+		.also = work->target->batch ? "ecs-tasks.amazonaws.com" : NULL,
 		.policy_name = POLICY_NAME,
 		.policy = work->target->policy.data,
 		.tags = tags,
@@ -477,6 +482,9 @@ static int run_step(const struct work *work, const struct scar_step *step, struc
 	case SCAR_STEP_LAYER:
 		return scar_layer_publish(aws, target->function->layer_name, work->layer,
 					  &work->found->layer, err);
+	case SCAR_STEP_JOB_RUNTIME: return scar_batch_upload(work->session, target, err);
+	case SCAR_STEP_JOB_QUEUE: return scar_batch_place(work->session, target, err);
+	case SCAR_STEP_JOB_DEFINITION: return scar_batch_define(work->session, target, err);
 	case SCAR_STEP_API: return put_api(work, err);
 	case SCAR_STEP_CREATE: return create_function(work, err);
 	case SCAR_STEP_CODE: return change_code(work, err);

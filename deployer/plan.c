@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "deployer/batch.h"
 #include "runtime/base/digest.h"
 #include "runtime/base/err.h"
 #include "runtime/base/json.h"
@@ -87,6 +88,9 @@ const char *scar_step_noun(enum scar_step_kind kind)
 	case SCAR_STEP_BUCKET: return "bucket";
 	case SCAR_STEP_ROLE: return "role";
 	case SCAR_STEP_LAYER: return "layer";
+	case SCAR_STEP_JOB_RUNTIME: return "runtime of jobs";
+	case SCAR_STEP_JOB_QUEUE: return "Batch queue";
+	case SCAR_STEP_JOB_DEFINITION: return "job definition";
 	case SCAR_STEP_API: return "API";
 	case SCAR_STEP_CREATE: return "function";
 	case SCAR_STEP_CODE: return "code of";
@@ -104,9 +108,10 @@ const char *scar_step_noun(enum scar_step_kind kind)
 
 /* ---- names ---- */
 
-int scar_plan_buckets(const struct scar_fdl_function *function, struct scar_fdl_list *buckets,
+int scar_plan_buckets(const struct scar_target *target, struct scar_fdl_list *buckets,
 		      struct scar_err *err)
 {
+	const struct scar_fdl_function *function = target->function;
 	const struct scar_fdl_places *const both[] = {&function->inputs, &function->outputs};
 
 	for (size_t i = 0; i < 2; i++) {
@@ -122,8 +127,12 @@ int scar_plan_buckets(const struct scar_fdl_function *function, struct scar_fdl_
 				return -1;
 		}
 	}
-	if (function->deployment_bucket && !scar_fdl_list_has(buckets, function->deployment_bucket))
-		return scar_fdl_list_add(buckets, function->deployment_bucket, err);
+	if (function->deployment_bucket &&
+	    !scar_fdl_list_has(buckets, function->deployment_bucket) &&
+	    scar_fdl_list_add(buckets, function->deployment_bucket, err) < 0)
+		return -1;
+	if (target->batch && !scar_fdl_list_has(buckets, target->batch->bucket))
+		return scar_fdl_list_add(buckets, target->batch->bucket, err);
 	return 0;
 }
 
@@ -431,12 +440,36 @@ static int plan_triggers(struct scar_plan *plan, const struct scar_target *targe
 	return 0;
 }
 
+static enum scar_step_action renew(bool there, bool same)
+{
+	if (!there)
+		return SCAR_STEP_ADD;
+	return same ? SCAR_STEP_KEEP : SCAR_STEP_CHANGE;
+}
+
+/* Before the function, whose tag then vouches for them. */
+static int plan_jobs(struct scar_plan *plan, const struct scar_target *target,
+		     const struct scar_found *found, struct scar_err *err)
+{
+	const struct scar_batch_found *jobs = &found->jobs;
+	const char *name = target->function->name;
+	bool same = same_state(target, found);
+
+	if (add(plan, SCAR_STEP_JOB_RUNTIME, renew(jobs->environment, same), 0,
+		target->batch->bucket, NULL, err) < 0 ||
+	    add(plan, SCAR_STEP_JOB_QUEUE, renew(jobs->environment && jobs->queue, same), 0, name,
+		NULL, err) < 0)
+		return -1;
+	return add(plan, SCAR_STEP_JOB_DEFINITION, renew(jobs->definition, same), 0, name, NULL,
+		   err);
+}
+
 static int plan_before(struct scar_plan *plan, const struct scar_target *target,
 		       const struct scar_layer *layer, const struct scar_found *found,
 		       struct scar_err *err)
 {
 	struct scar_fdl_list buckets = {0};
-	int ret = scar_plan_buckets(target->function, &buckets, err);
+	int ret = scar_plan_buckets(target, &buckets, err);
 
 	for (size_t i = 0; ret == 0 && i < buckets.count; i++)
 		ret = add(plan, SCAR_STEP_BUCKET,
@@ -453,6 +486,8 @@ static int plan_before(struct scar_plan *plan, const struct scar_target *target,
 		return -1;
 	if (layer && add(plan, SCAR_STEP_LAYER, add_if(!found->layer), 0, SCAR_LAYER_NAME,
 			 layer->description, err) < 0)
+		return -1;
+	if (target->batch && plan_jobs(plan, target, found, err) < 0)
 		return -1;
 	if (!target->function->api_name)
 		return 0;

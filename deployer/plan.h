@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "deployer/aws/batch.h"
 #include "deployer/target.h"
 
 struct scar_json;
@@ -24,8 +25,9 @@ struct scar_found {
 	struct scar_fdl_list triggers; /**< ids of our entries in them that are as wanted */
 	char *layer;                   /**< ARN of the layer's version, or NULL */
 	char *api;                     /**< id of the API before the function, or NULL */
-	struct scar_json *url;         /**< GetFunctionUrlConfig's answer, or NULL */
-	char *function_url;            /**< the URL itself, once it is there; or NULL */
+	struct scar_batch_found jobs;
+	struct scar_json *url; /**< GetFunctionUrlConfig's answer, or NULL */
+	char *function_url;    /**< the URL itself, once it is there; or NULL */
 };
 
 void scar_found_clear(struct scar_found *found);
@@ -34,9 +36,12 @@ bool scar_fdl_list_has(const struct scar_fdl_list *list, const char *text);
 void scar_fdl_list_clear(struct scar_fdl_list *list);
 
 enum scar_step_kind {
-	SCAR_STEP_BUCKET,        /**< name: the bucket */
-	SCAR_STEP_ROLE,          /**< create, or change its policy */
-	SCAR_STEP_LAYER,         /**< publish */
+	SCAR_STEP_BUCKET,      /**< name: the bucket */
+	SCAR_STEP_ROLE,        /**< create, or change its policy */
+	SCAR_STEP_LAYER,       /**< publish */
+	SCAR_STEP_JOB_RUNTIME, /**< of Batch: put into the bucket */
+	SCAR_STEP_JOB_QUEUE,   /**< with its compute environment and machines */
+	SCAR_STEP_JOB_DEFINITION,
 	SCAR_STEP_API,           /**< create */
 	SCAR_STEP_CREATE,        /**< the function */
 	SCAR_STEP_CODE,          /**< of the function */
@@ -76,7 +81,7 @@ size_t scar_plan_changes(const struct scar_plan *plan);
 const char *scar_step_noun(enum scar_step_kind kind);
 
 /** The buckets of our account that the function needs, each once. */
-int scar_plan_buckets(const struct scar_fdl_function *function, struct scar_fdl_list *buckets,
+int scar_plan_buckets(const struct scar_target *target, struct scar_fdl_list *buckets,
 		      struct scar_err *err);
 /** The id of the trigger for an input, and of the permission for its bucket; both the same each time. */
 void scar_plan_trigger_id(const struct scar_fdl_function *function,

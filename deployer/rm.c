@@ -5,11 +5,11 @@
 
 #include "deployer/arguments.h"
 #include "deployer/aws/apigateway.h"
-#include "deployer/aws/batch.h"
 #include "deployer/aws/iam.h"
 #include "deployer/aws/lambda.h"
 #include "deployer/aws/logs.h"
 #include "deployer/aws/s3.h"
+#include "deployer/batch.h"
 #include "deployer/commands.h"
 #include "deployer/functions.h"
 #include "deployer/plan.h"
@@ -108,7 +108,7 @@ static int remove_batch(struct scar_session *session, const char *name, bool dry
 {
 	bool deleted = true;
 
-	if (!dry && scar_batch_delete_all(session->aws, name, &deleted, err) < 0)
+	if (!dry && scar_batch_remove(session, name, &deleted, err) < 0)
 		return -1;
 	if (deleted)
 		gone(session, "Batch queue, environment and job definitions", name);

@@ -9,6 +9,7 @@
 #include "deployer/aws/aws.h"
 #include "deployer/aws/iam.h"
 #include "deployer/aws/sts.h"
+#include "deployer/batch.h"
 #include "deployer/environment.h"
 #include "deployer/package.h"
 #include "deployer/plan.h"
@@ -20,6 +21,8 @@
 #include "runtime/base/limits.h"
 
 #define POLICY_MAX SCAR_KIB(64)
+#define STATE_MAX SCAR_MIB(32)
+#define MODE_VARIABLE "SCAR_EXECUTION_MODE"
 #define DEFAULT_RUNTIME "provided.al2023"
 #define STORAGE_MIN_MB 512
 #define STORAGE_MAX_MB 10240
@@ -271,11 +274,20 @@ static int add_pair(struct scar_fdl_pairs *pairs, const char *name, const char *
 	return pair->name && pair->value ? 0 : no_memory(err);
 }
 
+static bool says_mode(const struct scar_fdl_function *function)
+{
+	for (size_t i = 0; i < function->environment.count; i++) {
+		if (strcmp(function->environment.items[i].name, MODE_VARIABLE) == 0)
+			return true;
+	}
+	return false;
+}
+
 static int take_environment(struct scar_target *target, struct scar_err *err)
 {
 	const struct scar_fdl_function *function = target->function;
 
-	target->environment.items = calloc(function->environment.count + 3,
+	target->environment.items = calloc(function->environment.count + 4,
 					   sizeof *target->environment.items);
 	if (!target->environment.items)
 		return no_memory(err);
@@ -289,6 +301,10 @@ static int take_environment(struct scar_target *target, struct scar_err *err)
 	}
 	if (function->extra_payload &&
 	    add_pair(&target->environment, "EXTRA_PAYLOAD", "/var/task", err) < 0)
+		return -1;
+	/* For those who look at the function alone, such as rm. */
+	if (scar_fdl_mode_of(function) != SCAR_FDL_LAMBDA && !says_mode(function) &&
+	    add_pair(&target->environment, MODE_VARIABLE, function->mode, err) < 0)
 		return -1;
 	return add_pair(&target->environment, "IMAGE_ID", target->image, err);
 }
@@ -324,16 +340,19 @@ static int add_limits(const struct scar_fdl_function *function, struct scar_buf 
 			       function->event_age_s);
 }
 
-static int take_state(struct scar_target *target, struct scar_err *err)
+static int take_state(const struct scar_session *session, struct scar_target *target,
+		      struct scar_err *err)
 {
 	scar_buf_auto struct scar_buf text;
 	struct scar_digest digest;
 	char hex[SCAR_DIGEST_TEXT_MAX];
 
-	scar_buf_init(&text, POLICY_MAX);
+	scar_buf_init(&text, STATE_MAX);
 	if (scar_buf_printf(&text, err, "%d\n%s", target->retention_days,
 			    target->role_name ? target->policy.data : "") < 0 ||
 	    add_limits(target->function, &text, err) < 0 ||
+	    (scar_fdl_mode_of(target->function) != SCAR_FDL_LAMBDA &&
+	     scar_batch_make(session, target, &target->batch, &text, err) < 0) ||
 	    scar_digest_of(SCAR_DIGEST_SHA256, text.data, text.len, &digest, err) < 0)
 		return -1;
 	snprintf(target->state, sizeof target->state, "%.16s", scar_digest_hex(&digest, hex));
@@ -353,7 +372,7 @@ int scar_target_make(const struct scar_session *session, const struct scar_fdl *
 	take_settings(session, &target);
 	if (take_names(session, &target, err) < 0 || take_image(session, &target, err) < 0 ||
 	    write_policy(&target, err) < 0 || take_environment(&target, err) < 0 ||
-	    make_package(session, &target, err) < 0 || take_state(&target, err) < 0)
+	    make_package(session, &target, err) < 0 || take_state(session, &target, err) < 0)
 		return -1;
 	*ret_target = target;
 	target = (struct scar_target){0};
@@ -374,6 +393,7 @@ void scar_target_clear(struct scar_target *target)
 	free(target->role_name);
 	free(target->log_group);
 	free(target->image);
+	scar_batch_free(target->batch);
 	scar_buf_clear(&target->policy);
 	scar_buf_clear(&target->package);
 	*target = (struct scar_target){0};

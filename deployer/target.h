@@ -14,6 +14,7 @@
 #include "deployer/session.h"
 #include "runtime/base/buf.h"
 
+struct scar_batch;
 struct scar_sts_identity;
 
 #define SCAR_TAG_CREATED_BY "createdby"
@@ -44,6 +45,7 @@ struct scar_target {
 	struct scar_fdl_pairs environment;
 	char state[24]; /**< of SCAR_TAG_STATE */
 	bool no_layer;
+	struct scar_batch *batch; /**< NULL: the function has no jobs */
 };
 
 int scar_target_make(const struct scar_session *session, const struct scar_fdl *fdl,

@@ -210,12 +210,23 @@ int scar_batch_register(struct scar_aws *aws, const struct scar_batch_definition
 			struct scar_json **ret_answer, struct scar_err *err)
 {
 	scar_buf_auto struct scar_buf body;
-	struct scar_json_writer done = {.buf = &body};
 
 	scar_buf_init(&body, SCAR_BATCH_BODY_MAX);
 	if (scar_batch_write_definition(definition, &body, err) < 0)
 		return scar_err_wrap(err, "RegisterJobDefinition");
-	return scar_batch_send(aws, "RegisterJobDefinition", &done, ret_answer, err);
+	return scar_batch_register_body(aws, &body, ret_answer, err);
+}
+
+int scar_batch_register_body(struct scar_aws *aws, const struct scar_buf *body,
+			     struct scar_json **ret_answer, struct scar_err *err)
+{
+	const struct scar_aws_call call = {.service = SCAR_AWS_BATCH,
+					   .operation = "RegisterJobDefinition",
+					   .path = "/v1/registerjobdefinition",
+					   .body = body->data,
+					   .body_len = body->len};
+
+	return scar_aws_perform_json(aws, &call, ret_answer, err);
 }
 
 /* ---- jobs ---- */

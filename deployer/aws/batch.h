@@ -56,7 +56,17 @@ struct scar_batch_job {
 	int array_size;             /**< 2..10000; 0: a single job */
 };
 
-/** Creates or updates the compute environment and waits until it is VALID. *ret_created may be NULL. */
+/** What there is under a name. */
+struct scar_batch_found {
+	bool environment, queue, definition;
+};
+
+int scar_batch_find(struct scar_aws *aws, const char *name, struct scar_batch_found *ret_found,
+		    struct scar_err *err);
+/**
+ * Creates or updates the compute environment and waits until it is VALID. State and numbers of processors can be updated: SCAR_ERR_CONFIG if anything else that
+ * is said differs from what is there. *ret_created may be NULL.
+ */
 int scar_batch_put_environment(struct scar_aws *aws,
 			       const struct scar_batch_environment *environment, bool *ret_created,
 			       struct scar_err *err);
@@ -66,8 +76,11 @@ int scar_batch_put_queue(struct scar_aws *aws, const char *name, const char *env
 /** RegisterJobDefinition: a new revision. {jobDefinitionArn, revision, ...}. */
 int scar_batch_register(struct scar_aws *aws, const struct scar_batch_definition *definition,
 			struct scar_json **ret_answer, struct scar_err *err);
-/** Writes RegisterJobDefinition's body, whose limit is 24 KiB: SCAR_ERR_LIMIT. */
 struct scar_buf;
+/** The same with a body that was written before. */
+int scar_batch_register_body(struct scar_aws *aws, const struct scar_buf *body,
+			     struct scar_json **ret_answer, struct scar_err *err);
+/** Writes RegisterJobDefinition's body, whose limit is 24 KiB: SCAR_ERR_LIMIT. */
 int scar_batch_write_definition(const struct scar_batch_definition *definition,
 				struct scar_buf *ret_body, struct scar_err *err);
 /** SubmitJob: the job's id, owned by the caller. */

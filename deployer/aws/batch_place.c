@@ -178,6 +178,58 @@ static bool differs(const struct scar_json *resources, const char *key, int want
 	return scar_json_int(scar_json_get(resources, key), &number) < 0 || number != wanted;
 }
 
+static int refuse_change(const char *name, const char *what, const char *is, const char *wanted,
+			 struct scar_err *err)
+{
+	return scar_err_set(err, SCAR_ERR_CONFIG,
+			    "the compute environment %s is there with %s %s, and cannot be changed "
+			    "to %s: scar rm the function and apply it again",
+			    name, what, *is ? is : "none", wanted);
+}
+
+/* `wanted` NULL: not said. */
+static int check_list(const struct scar_batch_environment *e, const struct scar_json *resources,
+		      const char *key, const char *what, const char *const *wanted,
+		      struct scar_err *err)
+{
+	const struct scar_json *item = scar_json_first(scar_json_get(resources, key));
+	const char *const *text = wanted;
+
+	if (!wanted)
+		return 0;
+	for (; item && *text; item = scar_json_next(item), text++) {
+		const char *there = scar_json_string(item);
+
+		if (!there || strcmp(there, *text) != 0)
+			break;
+	}
+	return item || *text ? refuse_change(e->name, what, "others", *text ? *text : "fewer", err)
+			     : 0;
+}
+
+static int check_same(const struct scar_batch_environment *e, const struct scar_json *resources,
+		      struct scar_err *err)
+{
+	const char *type = text_of(resources, "type");
+	const char *template = text_of(scar_json_get(resources, "launchTemplate"),
+				       "launchTemplateName");
+
+	if (strcmp(type, e->type) != 0)
+		return refuse_change(e->name, "type", type, e->type, err);
+	if (check_list(e, resources, "subnets", "subnets", e->subnets, err) < 0 ||
+	    check_list(e, resources, "securityGroupIds", "security groups", e->security_groups,
+		       err) < 0)
+		return -1;
+	if (is_fargate(e))
+		return 0;
+	if (e->launch_template && strcmp(template, e->launch_template) != 0)
+		return refuse_change(e->name, "launch template", template, e->launch_template, err);
+	if (e->instance_role && strcmp(text_of(resources, "instanceRole"), e->instance_role) != 0)
+		return refuse_change(e->name, "instance profile",
+				     text_of(resources, "instanceRole"), e->instance_role, err);
+	return check_list(e, resources, "instanceTypes", "instance types", e->instance_types, err);
+}
+
 /* What may change without a new environment: how much there is of it. */
 static int update_environment(struct scar_aws *aws, const struct scar_batch_environment *e,
 			      const struct scar_json *found, struct scar_err *err)
@@ -188,6 +240,8 @@ static int update_environment(struct scar_aws *aws, const struct scar_batch_envi
 	struct scar_json_writer w;
 
 	scar_buf_init(&body, SCAR_KIB(8));
+	if (check_same(e, resources, err) < 0)
+		return -1;
 	if (strcmp(text_of(found, "state"), state) == 0 &&
 	    !differs(resources, "maxvCpus", e->max_vcpus) &&
 	    (is_fargate(e) || !differs(resources, "minvCpus", e->min_vcpus)))
@@ -340,6 +394,35 @@ static int drop_revision(void *ctx, const struct scar_json *item, struct scar_er
 		return 0;
 	*revisions->dropped = true;
 	return tell(revisions->aws, "DeregisterJobDefinition", "jobDefinition", arn, NULL, err);
+}
+
+static int note_revision(void *ctx, const struct scar_json *item, struct scar_err *err)
+{
+	bool *active = ctx;
+
+	(void)err;
+	*active = *active || strcmp(text_of(item, "status"), "INACTIVE") != 0;
+	return 0;
+}
+
+int scar_batch_find(struct scar_aws *aws, const char *name, struct scar_batch_found *ret_found,
+		    struct scar_err *err)
+{
+	scar_json_auto struct scar_json *environment = NULL, *queue = NULL;
+	const struct scar_json *found = NULL;
+	struct scar_batch_found all = {.definition = false};
+
+	if (describe(aws, &environments, name, &environment, &found, err) < 0)
+		return -1;
+	all.environment = found;
+	if (describe(aws, &queues, name, &queue, &found, err) < 0)
+		return -1;
+	all.queue = found;
+	if (scar_aws_list(aws, ask_revisions, (void *)(uintptr_t)name, "jobDefinitions",
+			  "nextToken", note_revision, &all.definition, err) < 0)
+		return -1;
+	*ret_found = all;
+	return 0;
 }
 
 int scar_batch_delete_all(struct scar_aws *aws, const char *name, bool *ret_deleted,

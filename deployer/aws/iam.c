@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "deployer/aws/call.h"
+#include "deployer/aws/iam_private.h"
 #include "deployer/aws/xml.h"
 #include "runtime/base/err.h"
 #include "runtime/base/json_writer.h"
@@ -13,9 +13,8 @@
 #define FORM_MAX SCAR_KIB(64)
 #define DOCUMENT_MAX SCAR_KIB(10)
 
-/* One request: an operation and its parameters, NULL-terminated pairs; NULL values are left out. */
-static int ask(struct scar_aws *aws, const char *operation, const char *const (*parameters)[2],
-	       struct scar_aws_answer *answer, struct scar_err *err)
+int scar_iam_ask(struct scar_aws *aws, const char *operation, const char *const (*parameters)[2],
+		 struct scar_aws_answer *answer, struct scar_err *err)
 {
 	scar_buf_auto struct scar_buf form;
 	struct scar_aws_call call = {.service = SCAR_AWS_IAM, .operation = operation};
@@ -32,20 +31,22 @@ static int ask(struct scar_aws *aws, const char *operation, const char *const (*
 	return scar_aws_perform(aws, &call, answer, err);
 }
 
-/* Without interest in the answer. */
-static int tell(struct scar_aws *aws, const char *operation, const char *const (*parameters)[2],
-		struct scar_err *err)
+int scar_iam_tell(struct scar_aws *aws, const char *operation, const char *const (*parameters)[2],
+		  struct scar_err *err)
 {
 	scar_aws_answer_auto struct scar_aws_answer answer;
 
 	scar_aws_answer_init(&answer);
-	return ask(aws, operation, parameters, &answer, err);
+	return scar_iam_ask(aws, operation, parameters, &answer, err);
 }
 
 /* ---- the role ---- */
 
-static int write_trust(const char *service, struct scar_buf *document, struct scar_err *err)
+static int write_trust(const struct scar_iam_role *role, struct scar_buf *document,
+		       struct scar_err *err)
 {
+	const char *service = role->service ? role->service : "lambda.amazonaws.com";
+	const char *const both[] = {service, role->also, NULL};
 	struct scar_json_writer w;
 
 	scar_json_writer_init(&w, document, err);
@@ -55,7 +56,10 @@ static int write_trust(const char *service, struct scar_buf *document, struct sc
 	scar_json_write_open(&w, NULL, '{');
 	scar_json_write_string(&w, "Effect", "Allow");
 	scar_json_write_open(&w, "Principal", '{');
-	scar_json_write_string(&w, "Service", service);
+	if (role->also)
+		scar_json_write_strings(&w, "Service", both);
+	else
+		scar_json_write_string(&w, "Service", service);
 	scar_json_write_close(&w, '}');
 	scar_json_write_string(&w, "Action", "sts:AssumeRole");
 	scar_json_write_close(&w, '}');
@@ -100,7 +104,7 @@ static int create(struct scar_aws *aws, const struct scar_iam_role *role, char *
 	scar_aws_answer_init(&answer);
 	scar_buf_init(&form, FORM_MAX);
 	scar_buf_init(&trust, DOCUMENT_MAX);
-	if (write_trust(role->service ? role->service : "lambda.amazonaws.com", &trust, err) < 0 ||
+	if (write_trust(role, &trust, err) < 0 ||
 	    scar_aws_form(&form, SCAR_AWS_IAM, "CreateRole", err) < 0 ||
 	    scar_aws_query(&form, "RoleName", role->name, err) < 0 ||
 	    scar_aws_query(&form, "AssumeRolePolicyDocument", trust.data, err) < 0 ||
@@ -123,7 +127,7 @@ static int give_policies(struct scar_aws *aws, const struct scar_iam_role *role,
 		const char *const attach[][2] = {
 			{"RoleName", role->name}, {"PolicyArn", *arn}, {NULL, NULL}};
 
-		if (tell(aws, "AttachRolePolicy", attach, err) < 0)
+		if (scar_iam_tell(aws, "AttachRolePolicy", attach, err) < 0)
 			return -1;
 	}
 	if (role->policy) {
@@ -132,9 +136,26 @@ static int give_policies(struct scar_aws *aws, const struct scar_iam_role *role,
 					      {"PolicyDocument", role->policy},
 					      {NULL, NULL}};
 
-		return tell(aws, "PutRolePolicy", put, err);
+		return scar_iam_tell(aws, "PutRolePolicy", put, err);
 	}
 	return 0;
+}
+
+/* Of a role that was there: it may have been of a function without jobs. */
+static int renew_trust(struct scar_aws *aws, const struct scar_iam_role *role, struct scar_err *err)
+{
+	scar_buf_auto struct scar_buf trust;
+	const char *parameters[][2] = {
+		{"RoleName", role->name}, {"PolicyDocument", NULL}, {NULL, NULL}};
+
+	scar_buf_init(&trust, DOCUMENT_MAX);
+	if (!role->also)
+		return 0;
+	if (write_trust(role, &trust, err) < 0)
+		return -1;
+	parameters[1][1] = trust.data;
+	return scar_iam_tell(aws, "UpdateAssumeRolePolicy", (const char *const(*)[2])parameters,
+			     err);
 }
 
 int scar_iam_put_role(struct scar_aws *aws, const struct scar_iam_role *role, char **ret_arn,
@@ -152,7 +173,7 @@ int scar_iam_put_role(struct scar_aws *aws, const struct scar_iam_role *role, ch
 				 scar_iam_get_role(aws, role->name, &arn, err) < 0))
 			return -1;
 	}
-	if (give_policies(aws, role, err) < 0)
+	if ((!created && renew_trust(aws, role, err) < 0) || give_policies(aws, role, err) < 0)
 		return -1;
 	if (ret_created)
 		*ret_created = created;
@@ -166,7 +187,7 @@ int scar_iam_get_role(struct scar_aws *aws, const char *name, char **ret_arn, st
 	scar_aws_answer_auto struct scar_aws_answer answer;
 
 	scar_aws_answer_init(&answer);
-	if (ask(aws, "GetRole", parameters, &answer, err) < 0)
+	if (scar_iam_ask(aws, "GetRole", parameters, &answer, err) < 0)
 		return -1;
 	return take_arn(&answer, "GetRoleResult", ret_arn, err);
 }
@@ -179,7 +200,7 @@ int scar_iam_get_role_tag(struct scar_aws *aws, const char *name, const char *ta
 	const struct scar_xml *member;
 
 	scar_aws_answer_init(&answer);
-	if (ask(aws, "GetRole", parameters, &answer, err) < 0)
+	if (scar_iam_ask(aws, "GetRole", parameters, &answer, err) < 0)
 		return -1;
 	member = scar_xml_first(scar_xml_at(answer.xml, "GetRoleResult/Role/Tags"), "member");
 	for (; member; member = scar_xml_next(member, "member")) {
@@ -210,7 +231,7 @@ static int drop_policies(struct scar_aws *aws, const char *role, const char *lis
 		const char *next;
 
 		scar_aws_answer_init(&answer);
-		if (ask(aws, list, ask_for, &answer, err) < 0)
+		if (scar_iam_ask(aws, list, ask_for, &answer, err) < 0)
 			return -1;
 		result = scar_xml_first(answer.xml, NULL);
 		member = scar_xml_first(scar_xml_at(result, path), "member");
@@ -220,7 +241,7 @@ static int drop_policies(struct scar_aws *aws, const char *role, const char *lis
 			const char *const drop[][2] = {
 				{"RoleName", role}, {parameter, value}, {NULL, NULL}};
 
-			if (value && tell(aws, operation, drop, err) < 0 &&
+			if (value && scar_iam_tell(aws, operation, drop, err) < 0 &&
 			    err->kind != SCAR_ERR_NOT_FOUND)
 				return -1;
 		}
@@ -241,7 +262,7 @@ int scar_iam_delete_role(struct scar_aws *aws, const char *name, struct scar_err
 			  "DetachRolePolicy", "PolicyArn", err) < 0 ||
 	    drop_policies(aws, name, "ListRolePolicies", "PolicyNames", "", "DeleteRolePolicy",
 			  "PolicyName", err) < 0 ||
-	    tell(aws, "DeleteRole", parameters, err) < 0)
+	    scar_iam_tell(aws, "DeleteRole", parameters, err) < 0)
 		return err->kind == SCAR_ERR_NOT_FOUND ? 0 : -1;
 	return 0;
 }

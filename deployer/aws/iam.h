@@ -13,6 +13,7 @@ struct scar_buf;
 struct scar_iam_role {
 	const char *name;
 	const char *service;        /**< that may assume it; NULL: "lambda.amazonaws.com" */
+	const char *also;           /**< a second service that may; or NULL */
 	const char *description;    /**< or NULL */
 	const char *const *managed; /**< ARNs of policies to attach, NULL-terminated; or NULL */
 	const char *policy_name, *policy; /**< an inline policy's name and document; or NULL */
@@ -33,6 +34,16 @@ int scar_iam_get_role_tag(struct scar_aws *aws, const char *name, const char *ta
 			  struct scar_err *err);
 /** Detaches and deletes its policies, then the role; none is success. */
 int scar_iam_delete_role(struct scar_aws *aws, const char *name, struct scar_err *err);
+
+/**
+ * Creates the instance profile of that name and puts the role into it, unless that is done. ret_arn is owned by the caller. Machines see a new one after some
+ * seconds only.
+ */
+int scar_iam_put_profile(struct scar_aws *aws, const char *name, const char *role, char **ret_arn,
+			 struct scar_err *err);
+/** Takes the role out, then deletes it; none is success. */
+int scar_iam_delete_profile(struct scar_aws *aws, const char *name, const char *role,
+			    struct scar_err *err);
 
 /** What a function does, so what its role has to allow. */
 struct scar_iam_needs {

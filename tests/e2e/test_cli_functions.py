@@ -251,15 +251,6 @@ def test_update_sets_where_programs_run_and_tells_what_that_needs(cloud: Cloud):
     assert configuration(cloud, "cow")["Environment"]["Variables"]["SCAR_EXECUTION_MODE"] == "batch"
 
 
-def test_apply_refuses_modes_of_batch_before_anything_is_made(cloud: Cloud):
-    for mode in ("batch", "lambda-batch"):
-        done = cloud.scar("init", "-n", "cow", "-i", "grycap/cowsay", "-em", mode, *APPLY, status=None)
-        assert done.returncode not in (0, 2)
-        assert f"execution_mode {mode} is not deployed by this version" in done.stderr and "scar update -em" in done.stderr
-    assert cloud.of("lambda").list_functions()["Functions"] == []
-    assert cloud.of("iam").list_roles()["Roles"] == []
-
-
 def test_rm_takes_the_queue_that_was_made_by_hand_along(cloud: Cloud):
     cloud.scar("init", "-n", "cow", "-i", "grycap/cowsay", *APPLY)
     cloud.scar("update", "-n", "cow", "-em", "batch")

@@ -130,6 +130,12 @@ def check_streaming(said: str, results: Path, there: Path) -> None:
     assert said.split()[:5] == ["2", "3", "5", "7", "11"] and len(said.split()) == 100
 
 
+def check_batch(said: str, results: Path, there: Path) -> None:
+    del results, there
+    answer = json.loads(said)
+    assert answer["throws"] == 200000 and abs(answer["pi"] - 3.14159) < 0.02
+
+
 def counting_go() -> Path:
     """The image of examples/static-go/Containerfile, by the Go at hand."""
     source = EXAMPLES / "static-go/main.go"
@@ -175,8 +181,9 @@ CHECKS = {
     "alpine": check_words,
     "http-server": check_http_server,
     "streaming": check_streaming,
+    "batch": check_batch,
 }
-QUICK = ("static-go", "alpine", "http-server", "streaming")
+QUICK = ("static-go", "alpine", "http-server", "streaming", "batch")
 CHOSEN = list(CHECKS) if os.environ.get("SCAR_EXAMPLES") == "all" else list(QUICK)
 
 
@@ -226,8 +233,8 @@ def test_the_page_of_an_example(name, environ, registry, tmp_path):
     typed = with_ports([block.text for block in commands(there / "README.md")])
     serving = [text for text in typed if "scar local serve" in text]
     rest = [text for text in typed if text not in serving]
-    assert serving and rest and any("scar apply" in text for text in rest)
-    said = ""
+    assert any("scar apply" in text for text in rest) and len(rest) > 1
+    said = planned = ""
     with ExitStack() as stack:
         logs = [stack.enter_context(terminal(text, there, environ, number)) for number, text in enumerate(serving)]
         for text in rest:
@@ -237,6 +244,8 @@ def test_the_page_of_an_example(name, environ, registry, tmp_path):
                 raise AssertionError(f"{text}\n" + "\n".join(log.read_text() for log in logs)) from late
             assert done.returncode == 0, f"{text}\n{done.stdout}{done.stderr}\n" + "\n".join(log.read_text() for log in logs)
             said += done.stdout if "apply" not in text else ""
+            planned += done.stdout if "apply" in text else ""
+    assert "+ function " in planned and ("+ job definition pi" in planned) == (name == "batch")
     found = sorted({path.parent for path in (there / "results").rglob("*") if path.is_file()})
     assert len(found) <= 1
     CHECKS[name](said, found[0] if found else there, there)

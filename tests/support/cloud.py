@@ -20,6 +20,9 @@ KEYS = {"aws_access_key_id": "AKIDEXAMPLE", "aws_secret_access_key": "secret"}
 
 
 class Cloud(S3):
+    def command(self) -> list[str]:
+        return ["env", "MOTO_IAM_LOAD_MANAGED_POLICIES=true", *super().command()]
+
     def __enter__(self) -> "Cloud":
         super().__enter__()
         for program in (SCAR, BOOTSTRAP):

@@ -20,6 +20,7 @@
 #include "deployer/aws/iam.h"
 #include "deployer/aws/ini.h"
 #include "deployer/aws/lambda.h"
+#include "deployer/aws/launch_template.h"
 #include "deployer/aws/logs.h"
 #include "deployer/aws/s3.h"
 #include "deployer/aws/session.h"
@@ -675,6 +676,7 @@ static int role_put(struct probe *p)
 {
 	struct scar_iam_role role = {.name = text(p, "name"),
 				     .service = text(p, "service"),
+				     .also = text(p, "also"),
 				     .description = text(p, "description"),
 				     .managed = list(p, "managed"),
 				     .policy_name = text(p, "policy_name"),
@@ -692,6 +694,51 @@ static int role_put(struct probe *p)
 	scar_json_write_bool(p->out, "created", created);
 	scar_json_write_close(p->out, '}');
 	free(arn);
+	return 0;
+}
+
+static int profile_put(struct probe *p)
+{
+	char *arn = NULL;
+	int failed = scar_iam_put_profile(p->aws, text(p, "name"), text(p, "role"), &arn, p->err);
+
+	return give_text(p, failed, arn);
+}
+
+static int profile_delete(struct probe *p)
+{
+	return give_json(
+		p, scar_iam_delete_profile(p->aws, text(p, "name"), text(p, "role"), p->err), NULL);
+}
+
+static int template_put(struct probe *p)
+{
+	struct scar_launch_template template = {.name = text(p, "name"),
+						.user_data = text(p, "user_data")};
+	bool created = false;
+	int failed;
+
+	template.tags = pairs(p, "tags", &template.tag_count);
+	failed = scar_launch_template_put(p->aws, &template, &created, p->err);
+	return give_bool(p, failed, created);
+}
+
+static int template_delete(struct probe *p)
+{
+	return give_json(p, scar_launch_template_delete(p->aws, text(p, "name"), p->err), NULL);
+}
+
+static int batch_find(struct probe *p)
+{
+	struct scar_batch_found found;
+
+	if (scar_batch_find(p->aws, text(p, "name"), &found, p->err) < 0)
+		return -1;
+	scar_json_write_open(p->out, "ok", '{');
+	scar_json_write_bool(p->out, "environment", found.environment);
+	scar_json_write_bool(p->out, "queue", found.queue);
+	scar_json_write_bool(p->out, "definition", found.definition);
+	scar_json_write_close(p->out, '}');
 	return 0;
 }
 
@@ -871,6 +918,7 @@ static int batch_environment(struct probe *p)
 		.instance_types = list(p, "instance_types"),
 		.instance_role = text(p, "instance_role"),
 		.launch_template = text(p, "launch_template"),
+		.state = text(p, "state"),
 		.service_role = text(p, "service_role"),
 		.subnets = list(p, "subnets"),
 		.security_groups = list(p, "groups"),
@@ -1118,6 +1166,11 @@ static const struct {
 	{"trigger.list", trigger_list},
 	{"role.put", role_put},
 	{"role.delete", role_delete},
+	{"profile.put", profile_put},
+	{"profile.delete", profile_delete},
+	{"template.put", template_put},
+	{"template.delete", template_delete},
+	{"batch.find", batch_find},
 	{"role.tag", role_tag},
 	{"group.create", group_create},
 	{"group.retention", group_retention},
