@@ -4,8 +4,8 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "deployer/api.h"
 #include "deployer/arguments.h"
-#include "deployer/aws/apigateway.h"
 #include "deployer/aws/lambda.h"
 #include "deployer/aws/sts.h"
 #include "deployer/commands.h"
@@ -71,12 +71,12 @@ static int need_layer(struct apply *apply, const struct scar_target *target,
 static int report(struct apply *apply, const struct scar_target *target,
 		  const struct scar_found *found, size_t changes, struct scar_err *err)
 {
+	const struct scar_api api = {found->api, scar_plan_api_stage(target, found)};
 	scar_buf_auto struct scar_buf url;
 	struct scar_json_writer writer;
 
 	scar_buf_init(&url, SCAR_LIMIT_URL_BYTES);
-	if (found->api && scar_apigateway_rest_url(apply->session.aws, found->api,
-						   target->function->api_stage, &url, err) < 0)
+	if (found->api && scar_api_url(apply->session.aws, &api, &url, err) < 0)
 		return -1;
 	if (apply->report.len && scar_buf_append_char(&apply->report, ',', err) < 0)
 		return -1;

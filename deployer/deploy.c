@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "deployer/api.h"
 #include "deployer/aws/apigateway.h"
 #include "deployer/aws/iam.h"
 #include "deployer/aws/lambda.h"
@@ -110,19 +111,29 @@ static int look_at_logs(struct scar_session *session, const struct scar_target *
 	return 0;
 }
 
-static int look_at_api(struct scar_session *session, struct scar_found *found, struct scar_err *err)
+static int look_at_api(struct scar_session *session, const struct scar_fdl_function *function,
+		       struct scar_found *found, struct scar_err *err)
 {
 	const struct scar_json *configuration = scar_json_get(found->function, "Configuration");
-	const struct scar_json *variables = scar_json_get(
-		scar_json_get(configuration, "Environment"), "Variables");
-	const char *id = scar_json_string(scar_json_get(variables, SCAR_API_VARIABLE));
+	const struct scar_api wanted = {.stage = scar_api_stage(function)};
+	struct scar_api api;
 
-	if (!id)
+	if (!scar_api_of(configuration, &api))
 		return 0;
-	if (scar_apigateway_get_rest(session->aws, id, NULL, err) < 0)
+	if (scar_api_find(session->aws, &api, err) < 0)
 		return or_nothing(-1, err);
-	found->api = strdup(id);
-	return found->api ? 0 : scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
+	if (function->api_name && scar_api_is_http(&api) != scar_api_is_http(&wanted))
+		return scar_err_set(
+			err, SCAR_ERR_CONFIG,
+			"function %s: its API %s is %s, and cannot become another: scar "
+			"rm the function and apply it again, which gives it another URL",
+			function->name, api.id,
+			scar_api_is_http(&api) ? "an HTTP API" : "a REST API");
+	found->api = strdup(api.id);
+	found->api_stage = api.stage ? strdup(api.stage) : NULL;
+	return found->api && (found->api_stage || !api.stage)
+		       ? 0
+		       : scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
 }
 
 static int look_at_role(struct scar_session *session, const struct scar_target *target,
@@ -180,7 +191,8 @@ int scar_deploy_look(struct scar_session *session, const struct scar_target *tar
 	    look_at_role(session, target, &found, err) < 0 ||
 	    look_at_buckets(session, target, &found, err) < 0 ||
 	    look_at_logs(session, target, &found, err) < 0 ||
-	    look_at_api(session, &found, err) < 0 || look_at_url(session, target, &found, err) < 0)
+	    look_at_api(session, target->function, &found, err) < 0 ||
+	    look_at_url(session, target, &found, err) < 0)
 		return -1;
 	if (target->batch && scar_batch_find(session->aws, name, &found.jobs, err) < 0)
 		return -1;
@@ -220,13 +232,8 @@ static int put_role(const struct work *work, struct scar_err *err)
 
 static int put_api(const struct work *work, struct scar_err *err)
 {
-	const struct scar_apigateway_api api = {
-		.name = work->target->function->api_name,
-		.function_arn = work->target->arn,
-		.stage = work->target->function->api_stage,
-	};
-
-	return scar_apigateway_create_rest(work->session->aws, &api, &work->found->api, err);
+	return scar_api_create(work->session->aws, work->target->function, work->target->arn,
+			       &work->found->api, err);
 }
 
 static int allow_api(const struct work *work, struct scar_err *err)
@@ -299,9 +306,10 @@ static int fill_lists(const struct work *work, struct scar_lambda_function *func
 {
 	const struct scar_target *target = work->target;
 	const struct scar_fdl_function *wanted = target->function;
+	const char *stage = scar_plan_api_stage(target, work->found);
 	size_t count = 0;
 
-	lists->environment = calloc(target->environment.count + 1, sizeof *lists->environment);
+	lists->environment = calloc(target->environment.count + 2, sizeof *lists->environment);
 	lists->mounts = calloc(wanted->mounts.count + 1, sizeof *lists->mounts);
 	if (!lists->environment || !lists->mounts)
 		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
@@ -312,6 +320,9 @@ static int fill_lists(const struct work *work, struct scar_lambda_function *func
 	if (work->found->api)
 		lists->environment[function->environment_count++] = (struct scar_aws_pair){
 			SCAR_API_VARIABLE, work->found->api};
+	if (stage)
+		lists->environment[function->environment_count++] = (struct scar_aws_pair){
+			SCAR_API_STAGE_VARIABLE, stage};
 	function->environment = lists->environment;
 	for (size_t i = 0; i < wanted->mounts.count; i++)
 		lists->mounts[i] = (struct scar_lambda_mount){wanted->mounts.items[i].provider,

@@ -70,7 +70,7 @@ struct scar_fdl_function {
 	char *supervisor_version, *layer_name;
 	struct scar_fdl_places inputs, outputs, mounts;
 	struct scar_fdl_list subnets, security_groups;
-	char *role, *api_name, *api_stage;
+	char *role, *api_name, *api_type, *api_stage;
 	char *url_auth, *url_mode; /**< of the function's URL; one of them makes it */
 	int reserved, event_age_s;
 	struct scar_fdl_number retries;

@@ -69,6 +69,7 @@ static const struct scar_fdl_key keys[] = {
 	{"iam.role", SCAR_FDL_TEXT, AT(role), 0, 0, NULL},
 	{"iam.boto_profile", SCAR_FDL_UNUSED, 0, 0, 0, NULL},
 	{"api_gateway.name", SCAR_FDL_TEXT, AT(api_name), 0, 0, NULL},
+	{"api_gateway.type", SCAR_FDL_TEXT, AT(api_type), 0, 0, "rest|http"},
 	{"api_gateway.stage_name", SCAR_FDL_TEXT, AT(api_stage), 0, 0, NULL},
 	{"api_gateway.boto_profile", SCAR_FDL_UNUSED, 0, 0, 0, NULL},
 	{"api_gateway.region", SCAR_FDL_UNUSED, 0, 0, 0, NULL},

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -9,6 +10,7 @@
 #include "deployer/commands.h"
 #include "deployer/fdl.h"
 #include "deployer/session.h"
+#include "runtime/base/cleanup.h"
 #include "runtime/base/err.h"
 
 #define MB (1024.0 * 1024.0)
@@ -16,16 +18,27 @@
 struct transfer {
 	struct scar_session *session;
 	bool putting;
+	char *name; /* of the file under way, or NULL */
 };
 
-/* One line a file on stdout: what is there afterwards. */
-static int before_file(void *ctx, const struct scar_s3_tree_file *file, struct scar_err *err)
+/* One line a file on stdout, once it is there. */
+static int tell_last(struct transfer *transfer, struct scar_err *err)
 {
-	const struct transfer *transfer = ctx;
+	scar_free_auto char *name = scar_steal(transfer->name);
 
-	if (printf("%s\n", transfer->putting ? file->key : file->path) < 0)
+	if (name && (printf("%s\n", name) < 0 || fflush(stdout) < 0))
 		return scar_err_set(err, SCAR_ERR_IO, "cannot write to standard output");
 	return 0;
+}
+
+static int before_file(void *ctx, const struct scar_s3_tree_file *file, struct scar_err *err)
+{
+	struct transfer *transfer = ctx;
+
+	if (tell_last(transfer, err) < 0)
+		return -1;
+	transfer->name = strdup(transfer->putting ? file->key : file->path);
+	return transfer->name ? 0 : scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
 }
 
 static void show(void *ctx, uint64_t done, uint64_t total)
@@ -64,6 +77,8 @@ static int move(struct transfer *transfer, const char *where, const char *path,
 	} else if (scar_s3_get_tree(transfer->session->aws, &tree, &count, err) < 0) {
 		return -1;
 	}
+	if (tell_last(transfer, err) < 0)
+		return -1;
 	if (count == 0)
 		return scar_err_set(err, SCAR_ERR_NOT_FOUND, "there is nothing in %s",
 				    transfer->putting ? path : where);
@@ -74,15 +89,15 @@ static int move(struct transfer *transfer, const char *where, const char *path,
 static int run(bool putting, const struct scar_arguments *arguments, char **environment)
 {
 	scar_session_auto struct scar_session session = {0};
-	struct transfer transfer = {&session, putting};
+	struct transfer transfer = {.session = &session, .putting = putting};
 	const char *bucket = scar_arguments_get(arguments, SCAR_OPTION_BUCKET);
 	const char *path = scar_arguments_get(arguments, SCAR_OPTION_PATH);
 	struct scar_err err;
+	int failed = scar_session_open(arguments, environment, &session, &err) < 0 ||
+		     move(&transfer, bucket, path, &err) < 0;
 
-	if (scar_session_open(arguments, environment, &session, &err) < 0 ||
-	    move(&transfer, bucket, path, &err) < 0)
-		return scar_session_fail(&session, &err);
-	return 0;
+	free(transfer.name);
+	return failed ? scar_session_fail(&session, &err) : 0;
 }
 
 int scar_put_command(const struct scar_arguments *arguments, char **environment)

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "deployer/api.h"
 #include "deployer/arguments.h"
-#include "deployer/aws/apigateway.h"
 #include "deployer/aws/lambda.h"
 #include "deployer/commands.h"
 #include "deployer/environment.h"
@@ -26,19 +26,19 @@
 #define ANSWER_TIMEOUT_MS ((int64_t)915000)
 #define ANSWER_BYTES_MAX SCAR_MIB(32)
 
-/* The REST API before the function, or the function's URL. */
+/* The API before the function, or the function's URL. */
 static int find_url(struct scar_session *session, const char *name, struct scar_buf *url,
 		    struct scar_err *err)
 {
 	scar_json_auto struct scar_json *configuration = NULL;
 	scar_json_auto struct scar_json *answer = NULL;
-	const char *text, *api;
+	struct scar_api api;
+	const char *text;
 
 	if (scar_lambda_get_configuration(session->aws, name, &configuration, err) < 0)
 		return -1;
-	api = scar_functions_variable(configuration, SCAR_API_VARIABLE);
-	if (api)
-		return scar_apigateway_rest_url(session->aws, api, NULL, url, err);
+	if (scar_api_of(configuration, &api))
+		return scar_api_url(session->aws, &api, url, err);
 	if (scar_lambda_get_url(session->aws, name, &answer, err) < 0) {
 		if (err->kind != SCAR_ERR_NOT_FOUND)
 			return -1;

@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "deployer/api.h"
 #include "deployer/arguments.h"
-#include "deployer/aws/apigateway.h"
 #include "deployer/aws/lambda.h"
 #include "deployer/aws/s3.h"
 #include "deployer/commands.h"
@@ -104,7 +104,8 @@ static int find_version(struct listing *listing, const struct scar_json *configu
 static int add_function(void *ctx, const struct scar_json *configuration, struct scar_err *err)
 {
 	struct listing *listing = ctx;
-	const char *api = scar_functions_variable(configuration, SCAR_API_VARIABLE);
+	struct scar_api api;
+	bool has_api = scar_api_of(configuration, &api);
 	scar_buf_auto struct scar_buf url;
 	struct scar_json_writer writer;
 	int64_t memory = 128, timeout = 3;
@@ -114,7 +115,7 @@ static int add_function(void *ctx, const struct scar_json *configuration, struct
 	if (!scar_functions_is_ours(configuration))
 		return 0;
 	if (find_version(listing, configuration, version, err) < 0 ||
-	    (api && scar_apigateway_rest_url(listing->session->aws, api, NULL, &url, err) < 0) ||
+	    (has_api && scar_api_url(listing->session->aws, &api, &url, err) < 0) ||
 	    (listing->items.len && scar_buf_append_char(&listing->items, ',', err) < 0))
 		return -1;
 	scar_json_int(scar_json_get(configuration, "MemorySize"), &memory);
@@ -127,7 +128,7 @@ static int add_function(void *ctx, const struct scar_json *configuration, struct
 	scar_json_write_int(&writer, "Timeout", timeout);
 	scar_json_write_string(&writer, "Image_id",
 			       scar_functions_variable(configuration, "IMAGE_ID"));
-	scar_json_write_string(&writer, "Api_gateway", api ? url.data : "-");
+	scar_json_write_string(&writer, "Api_gateway", has_api ? url.data : "-");
 	scar_json_write_string(&writer, "Sup_version", version);
 	scar_json_write_close(&writer, '}');
 	return scar_json_writer_end(&writer);

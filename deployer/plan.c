@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "deployer/api.h"
 #include "deployer/batch.h"
 #include "runtime/base/digest.h"
 #include "runtime/base/err.h"
@@ -58,6 +59,7 @@ void scar_found_clear(struct scar_found *found)
 	scar_fdl_list_clear(&found->triggers);
 	free(found->layer);
 	free(found->api);
+	free(found->api_stage);
 	scar_json_free(found->url);
 	free(found->function_url);
 	*found = (struct scar_found){0};
@@ -253,6 +255,13 @@ static void compare_int(struct difference *difference, const struct scar_json *h
 		differ(difference, "%s %lld -> %d", name, (long long)value, wanted);
 }
 
+const char *scar_plan_api_stage(const struct scar_target *target, const struct scar_found *found)
+{
+	if (target->function->api_name)
+		return scar_api_stage(target->function);
+	return found->api ? found->api_stage : NULL;
+}
+
 static void compare_environment(struct difference *difference,
 				const struct scar_json *configuration,
 				const struct scar_target *target, const struct scar_found *found)
@@ -260,6 +269,8 @@ static void compare_environment(struct difference *difference,
 	const struct scar_json *variables = scar_json_get(
 		scar_json_get(configuration, "Environment"), "Variables");
 	const char *api = scar_json_string(scar_json_get(variables, SCAR_API_VARIABLE));
+	const char *stage = scar_json_string(scar_json_get(variables, SCAR_API_STAGE_VARIABLE));
+	const char *wanted_stage = scar_plan_api_stage(target, found);
 	bool wants_api = target->function->api_name || found->api;
 	size_t same = 0;
 
@@ -275,6 +286,10 @@ static void compare_environment(struct difference *difference,
 	if (wants_api && (!api || !found->api || strcmp(api, found->api) != 0))
 		differ(difference, "variable " SCAR_API_VARIABLE);
 	else if (wants_api)
+		same++;
+	if (wanted_stage && (!stage || strcmp(stage, wanted_stage) != 0))
+		differ(difference, "variable " SCAR_API_STAGE_VARIABLE);
+	else if (wanted_stage)
 		same++;
 	if (difference->len == 0 && same != scar_json_size(variables))
 		differ(difference, "variables");

@@ -14,8 +14,6 @@
 
 struct scar_json;
 
-#define SCAR_API_VARIABLE "API_GATEWAY_ID"
-
 /** What exists. */
 struct scar_found {
 	struct scar_json *function; /**< GetFunction's answer, or NULL */
@@ -25,6 +23,7 @@ struct scar_found {
 	struct scar_fdl_list triggers; /**< ids of our entries in them that are as wanted */
 	char *layer;                   /**< ARN of the layer's version, or NULL */
 	char *api;                     /**< id of the API before the function, or NULL */
+	char *api_stage;               /**< of its variable, or NULL */
 	struct scar_batch_found jobs;
 	struct scar_json *url; /**< GetFunctionUrlConfig's answer, or NULL */
 	char *function_url;    /**< the URL itself, once it is there; or NULL */
@@ -80,6 +79,8 @@ size_t scar_plan_changes(const struct scar_plan *plan);
 /** "role", "function": for people. */
 const char *scar_step_noun(enum scar_step_kind kind);
 
+/** What SCAR_API_STAGE_VARIABLE has to be, NULL: not set. An API that the definition no longer names stays as it is. */
+const char *scar_plan_api_stage(const struct scar_target *target, const struct scar_found *found);
 /** The buckets of our account that the function needs, each once. */
 int scar_plan_buckets(const struct scar_target *target, struct scar_fdl_list *buckets,
 		      struct scar_err *err);

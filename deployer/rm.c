@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "deployer/api.h"
 #include "deployer/arguments.h"
-#include "deployer/aws/apigateway.h"
 #include "deployer/aws/iam.h"
 #include "deployer/aws/lambda.h"
 #include "deployer/aws/logs.h"
@@ -93,13 +93,13 @@ static int remove_logs(struct scar_session *session, const char *name, bool dry,
 static int remove_api(struct scar_session *session, const struct scar_json *configuration, bool dry,
 		      struct scar_err *err)
 {
-	const char *id = scar_functions_variable(configuration, SCAR_API_VARIABLE);
+	struct scar_api api;
 
-	if (!id)
+	if (!scar_api_of(configuration, &api))
 		return 0;
-	if (!dry && scar_apigateway_delete_rest(session->aws, id, err) < 0)
+	if (!dry && scar_api_delete(session->aws, &api, err) < 0)
 		return -1;
-	gone(session, "API", id);
+	gone(session, "API", api.id);
 	return 0;
 }
 

@@ -46,6 +46,12 @@ int scar_apigateway_delete_http(struct scar_aws *aws, const char *id, struct sca
 int scar_apigateway_list_http(struct scar_aws *aws, scar_aws_each each, void *ctx,
 			      struct scar_err *err);
 
+/** GetApi. */
+int scar_apigateway_get_http(struct scar_aws *aws, const char *id, struct scar_json **ret_answer,
+			     struct scar_err *err);
+/** "https://<id>.execute-api.<region>.amazonaws.com/", an HTTP API's own endpoint. */
+int scar_apigateway_http_url(struct scar_aws *aws, const char *id, struct scar_buf *ret_url,
+			     struct scar_err *err);
 /** "https://<id>.execute-api.<region>.amazonaws.com/<stage>/launch", SCAR's address of a REST API. */
 int scar_apigateway_rest_url(struct scar_aws *aws, const char *id, const char *stage,
 			     struct scar_buf *ret_url, struct scar_err *err);

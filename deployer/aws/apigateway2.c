@@ -56,6 +56,30 @@ int scar_apigateway_delete_http(struct scar_aws *aws, const char *id, struct sca
 	return 0;
 }
 
+int scar_apigateway_get_http(struct scar_aws *aws, const char *id, struct scar_json **ret_answer,
+			     struct scar_err *err)
+{
+	const struct scar_apigateway_request request = {
+		.service = SCAR_AWS_APIGATEWAY2, .operation = "GetApi", .method = "GET"};
+	scar_buf_auto struct scar_buf path;
+
+	scar_buf_init(&path, SCAR_KIB(1));
+	if (scar_aws_path(&path, err, APIS "/{}", id) < 0)
+		return -1;
+	return scar_apigateway_send(aws, &request, path.data, ret_answer, err);
+}
+
+int scar_apigateway_http_url(struct scar_aws *aws, const char *id, struct scar_buf *ret_url,
+			     struct scar_err *err)
+{
+	const char *region = NULL;
+
+	if (scar_aws_need_region(aws, &region, err) < 0)
+		return -1;
+	return scar_buf_printf(ret_url, err, "https://%s.execute-api.%s.%s/", id, region,
+			       scar_aws_domain(region));
+}
+
 static int ask_http(struct scar_aws *aws, void *ctx, const char *marker,
 		    struct scar_json **ret_answer, struct scar_err *err)
 {

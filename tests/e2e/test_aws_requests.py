@@ -164,6 +164,7 @@ CASES = [
     Case("rest.delete", {"id": "i"}, [("apigateway", "delete_rest_api", {"restApiId": "i"})], [(202, {}, b"")]),
     Case("http.create", {"name": "api", "function": ARN, "tags": {"a": "b"}}, [("apigatewayv2", "create_api", {"Name": "api", "ProtocolType": "HTTP", "Target": ARN, "Tags": {"a": "b"}})], [js({"apiId": "i", "apiEndpoint": "https://x"}, 201)]),
     Case("http.list", {}, [("apigatewayv2", "get_apis", {})]),
+    Case("http.get", {"id": "i"}, [("apigatewayv2", "get_api", {"ApiId": "i"})]),
     Case("http.delete", {"id": "i"}, [("apigatewayv2", "delete_api", {"ApiId": "i"})], [(204, {}, b"")]),
     Case("tagging", {"type": "lambda:function", "tags": {"createdby": "scar"}}, [("resourcegroupstaggingapi", "get_resources", {"TagFilters": [{"Key": "createdby", "Values": ["scar"]}], "ResourceTypeFilters": ["lambda:function"]})]),
     Case("repository.create", {"name": "a/b"}, [("ecr", "create_repository", {"repositoryName": "a/b"})], [js({"repository": {"repositoryUri": "u"}})]),

@@ -864,6 +864,11 @@ static int http_list(struct probe *p)
 	return LISTED(scar_apigateway_list_http(p->aws, item_out, p, p->err));
 }
 
+static int http_get(struct probe *p)
+{
+	return give_json(p, scar_apigateway_get_http(p->aws, text(p, "id"), NULL, p->err), NULL);
+}
+
 static int http_delete(struct probe *p)
 {
 	return give_json(p, scar_apigateway_delete_http(p->aws, text(p, "id"), p->err), NULL);
@@ -1182,6 +1187,7 @@ static const struct {
 	{"rest.delete", rest_delete},
 	{"http.create", http_create},
 	{"http.list", http_list},
+	{"http.get", http_get},
 	{"http.delete", http_delete},
 	{"tagging", tagging},
 	{"repository.create", repository_create},
