@@ -68,7 +68,7 @@ def test_an_example_is_planned(cloud: Cloud, tmp_path: Path, example: tuple[str,
 
 
 @pytest.mark.parametrize("example", BATCH, ids=lambda example: example[0])
-def test_an_example_for_batch_is_understood_and_refused_by_its_mode(cloud: Cloud, tmp_path: Path, example: tuple[str, str, str, str]):
-    done = plan(cloud, tmp_path, example, None)
-    assert done.returncode not in (0, 2)
-    assert "execution_mode" in done.stderr
+def test_an_example_for_batch_is_planned_with_its_jobs(cloud: Cloud, tmp_path: Path, example: tuple[str, str, str, str]):
+    done = plan(cloud, tmp_path, example, 0)
+    for what in ("function", "Batch queue", "job definition"):
+        assert f"+ {what} scar-{example[0]}" in done.stdout
