@@ -369,6 +369,34 @@ static int check_name(const struct scar_fdl *fdl, size_t index, struct scar_err 
 	return 0;
 }
 
+bool scar_fdl_is_s3_files(const struct scar_fdl_place *mount)
+{
+	const char *service = strncmp(mount->provider, "arn:", 4) == 0
+				      ? strchr(mount->provider + 4, ':')
+				      : NULL;
+
+	return service && strncmp(service, ":s3files:", 9) == 0;
+}
+
+static int check_mounts(const struct scar_fdl *fdl, const struct scar_fdl_function *function,
+			struct scar_err *err)
+{
+	const struct scar_fdl_places *mounts = &function->mounts;
+
+	if (mounts->count && function->subnets.count == 0)
+		return bad(fdl, function->line, function->name,
+			   "lambda.file_system needs lambda.vpc", err);
+	for (size_t i = 1; i < mounts->count; i++) {
+		if (scar_fdl_is_s3_files(&mounts->items[i]) !=
+		    scar_fdl_is_s3_files(&mounts->items[0]))
+			return bad(fdl, function->line, function->name,
+				   "a function mounts either EFS or S3 Files (lambda.file_system), "
+				   "not both",
+				   err);
+	}
+	return 0;
+}
+
 static int check_function(const struct scar_fdl *fdl, size_t index, struct scar_err *err)
 {
 	const struct scar_fdl_function *function = &fdl->functions[index];
@@ -381,9 +409,8 @@ static int check_function(const struct scar_fdl *fdl, size_t index, struct scar_
 	if ((function->subnets.count == 0) != (function->security_groups.count == 0))
 		return bad(fdl, function->line, function->name,
 			   "lambda.vpc needs both SubnetIds and SecurityGroupIds", err);
-	if (function->mounts.count && function->subnets.count == 0)
-		return bad(fdl, function->line, function->name,
-			   "lambda.file_system needs lambda.vpc", err);
+	if (check_mounts(fdl, function, err) < 0)
+		return -1;
 	for (size_t i = 0; i < function->outputs.count; i++) {
 		for (size_t j = 0; j < function->inputs.count; j++) {
 			if (feeds(&function->outputs.items[i], &function->inputs.items[j]))

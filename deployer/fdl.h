@@ -106,6 +106,8 @@ int scar_fdl_parse(const char *defaults, size_t defaults_len, const char *text, 
 		   struct scar_fdl *ret_fdl, struct scar_err *err);
 void scar_fdl_clear(struct scar_fdl *fdl);
 
+/** Whether a mount is one of S3 Files; else it is EFS's. */
+bool scar_fdl_is_s3_files(const struct scar_fdl_place *mount);
 /** Every function has what its creation needs, and none feeds itself. */
 int scar_fdl_check(const struct scar_fdl *fdl, struct scar_err *err);
 /** Only functions of that name; SCAR_ERR_CONFIG if there is none. */

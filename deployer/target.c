@@ -238,12 +238,18 @@ static size_t own_paths(const struct scar_fdl_places *places, const char **paths
 static int write_policy(struct scar_target *target, struct scar_err *err)
 {
 	const struct scar_fdl_function *function = target->function;
-	size_t most = function->inputs.count + function->outputs.count + 1;
+	size_t most = function->inputs.count + function->outputs.count + function->mounts.count + 1;
+	size_t s3_mounts = 0;
 	scar_free_auto const char **read = calloc(most, sizeof *read);
 	scar_free_auto const char **write = calloc(most, sizeof *write);
+	scar_free_auto const char **s3_files = calloc(most, sizeof *s3_files);
 
-	if (!read || !write)
+	if (!read || !write || !s3_files)
 		return no_memory(err);
+	for (size_t i = 0; i < function->mounts.count; i++) {
+		if (scar_fdl_is_s3_files(&function->mounts.items[i]))
+			s3_files[s3_mounts++] = function->mounts.items[i].provider;
+	}
 	own_paths(&function->inputs, read, 0);
 	own_paths(&function->outputs, write, 0);
 	return scar_iam_write_policy(
@@ -255,7 +261,8 @@ static int write_policy(struct scar_target *target, struct scar_err *err)
 			.read = read,
 			.write = write,
 			.vpc = function->subnets.count > 0,
-			.files = function->mounts.count > 0,
+			.files = function->mounts.count > s3_mounts,
+			.s3_files = s3_files,
 			.batch = scar_fdl_mode_of(function) != SCAR_FDL_LAMBDA,
 		},
 		&target->policy, err);

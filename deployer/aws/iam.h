@@ -53,7 +53,9 @@ struct scar_iam_needs {
 		*const *write; /**< "bucket/prefix" or "bucket", NULL-terminated; or NULL */
 	bool vpc;              /**< network interfaces */
 	bool files;            /**< mounts EFS */
-	bool batch;            /**< submits and describes its own jobs */
+	const char *const
+		*s3_files; /**< ARNs of access points of S3 Files that it mounts; or NULL */
+	bool batch;        /**< submits and describes its own jobs */
 	const char *const
 		*repositories;      /**< ARNs of ECR repositories that it pulls from; or NULL */
 	const char *const *secrets; /**< ARNs of secrets and parameters that it reads; or NULL */

@@ -23,6 +23,7 @@ static const char *const network_actions[] = {
 	"ec2:GetSecurityGroupsForVpc",  NULL};
 static const char *const file_actions[] = {"elasticfilesystem:ClientMount",
 					   "elasticfilesystem:ClientWrite", NULL};
+static const char *const s3_file_actions[] = {"s3files:ClientMount", "s3files:ClientWrite", NULL};
 static const char *const submit_actions[] = {"batch:SubmitJob", NULL};
 static const char *const describe_actions[] = {"batch:DescribeJobs", NULL};
 static const char *const pull_actions[] = {"ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer",
@@ -154,6 +155,7 @@ int scar_iam_write_policy(const struct scar_iam_needs *needs, struct scar_buf *r
 		write_any(&w, "Network", network_actions);
 	if (needs->files)
 		write_any(&w, "Files", file_actions);
+	write_list(&w, "S3Files", s3_file_actions, needs->s3_files);
 	if (needs->batch)
 		write_batch(&w, needs);
 	write_list(&w, "PullImages", pull_actions, needs->repositories);

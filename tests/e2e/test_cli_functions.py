@@ -251,6 +251,29 @@ def test_update_sets_where_programs_run_and_tells_what_that_needs(cloud: Cloud):
     assert configuration(cloud, "cow")["Environment"]["Variables"]["SCAR_EXECUTION_MODE"] == "batch"
 
 
+def test_a_mount_is_allowed_and_no_other(cloud: Cloud, tmp_path: Path):
+    s3_files = f"arn:aws:s3files:{REGION}:{ACCOUNT}:file-system/fs-0123456789abcdef0/access-point/fsap-0123456789abcdef0"
+    efs = f"arn:aws:elasticfilesystem:{REGION}:{ACCOUNT}:access-point/fsap-0123456789abcdef0"
+    vpc = "vpc: {SubnetIds: [subnet-1], SecurityGroupIds: [sg-1]}"
+    path = tmp_path / "function.yaml"
+
+    def definition(*arns: str) -> Path:
+        mounts = ", ".join(f"{{Arn: '{arn}', LocalMountPath: /mnt/m{n}}}" for n, arn in enumerate(arns))
+        path.write_text(f"functions: {{aws: [{{lambda: {{name: cow, container: {{image: grycap/cowsay}}, {vpc}, file_system: [{mounts}]}}}}]}}\n")
+        return path
+
+    def allowed() -> dict[str, tuple]:
+        policy = cloud.of("iam").get_role_policy(RoleName=f"scar-cow-{REGION}", PolicyName="scar")["PolicyDocument"]
+        return {statement["Sid"]: (statement["Action"], statement["Resource"]) for statement in policy["Statement"]}
+
+    done = cloud.scar("apply", "-f", definition(efs, s3_files), *APPLY, status=78)
+    assert "either EFS or S3 Files" in done.stderr
+    cloud.scar("apply", "-f", definition(s3_files), *APPLY, status=None)
+    assert allowed()["S3Files"] == (["s3files:ClientMount", "s3files:ClientWrite"], [s3_files]) and "Files" not in allowed()
+    cloud.scar("apply", "-f", definition(efs), *APPLY, status=None)
+    assert "elasticfilesystem:ClientMount" in allowed()["Files"][0] and "S3Files" not in allowed()
+
+
 def test_rm_takes_the_queue_that_was_made_by_hand_along(cloud: Cloud):
     cloud.scar("init", "-n", "cow", "-i", "grycap/cowsay", *APPLY)
     cloud.scar("update", "-n", "cow", "-em", "batch")
