@@ -21,6 +21,8 @@
 #define SCAR_S_TEMPLATE "faas-supervisor"
 #define POLICY_NAME "scar"
 #define DEFAULT_MEMORY_MB 1024
+/* The least that Fargate gives one processor. */
+#define FARGATE_MEMORY_MB 2048
 #define DEFAULT_MAX_VCPUS 2
 #define DEFAULT_NODES 10
 #define VARIABLES_MAX 1000
@@ -138,11 +140,6 @@ static int check(const struct scar_fdl_function *function, struct scar_err *err)
 {
 	const char *image = image_of(function);
 
-	if (is_fargate(function))
-		return scar_err_set(err, SCAR_ERR_UNSUPPORTED,
-				    "function %s: Fargate has no place for the runtime of jobs: "
-				    "say EC2 or SPOT as batch.compute_resources.type",
-				    function->name);
 	if (!image || strstr(image, "://") || strncmp(image, "oci:", 4) == 0 ||
 	    strncmp(image, "oci-archive:", 12) == 0 || strncmp(image, "docker-archive:", 15) == 0)
 		return scar_err_set(err, SCAR_ERR_UNSUPPORTED,
@@ -196,18 +193,24 @@ static int write_definition(const struct scar_target *target, struct scar_batch 
 		.command = command,
 		.environment = variables,
 		.vcpus = vcpus,
-		.memory_mb = function->batch.memory_mb ? function->batch.memory_mb
-						       : DEFAULT_MEMORY_MB,
+		.memory_mb = function->batch.memory_mb,
 		.gpus = function->batch.gpu ? 1 : 0,
 		.job_role = target->role,
-		.host_path = FOLDER,
-		.container_path = FOLDER,
+		.host_path = batch->fargate ? NULL : FOLDER,
+		.container_path = batch->fargate ? NULL : FOLDER,
+		.fargate = batch->fargate,
+		.execution_role = batch->fargate ? target->role : NULL,
+		.architecture = !batch->fargate                              ? NULL
+				: strcmp(target->architecture, "arm64") == 0 ? "ARM64"
+									     : "X86_64",
 		.tags = tags,
 		.tag_count = 1,
 	};
 
 	if (!variables)
 		return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
+	if (!definition.memory_mb)
+		definition.memory_mb = batch->fargate ? FARGATE_MEMORY_MB : DEFAULT_MEMORY_MB;
 	snprintf(vcpus, sizeof vcpus, "%d", function->batch.vcpus ? function->batch.vcpus : 1);
 	definition.environment_count = list_variables(function, batch, variables);
 	if (function->batch.multi_node) {
@@ -277,6 +280,13 @@ int scar_batch_make(const struct scar_session *session, const struct scar_target
 	scar_buf_init(&batch->user_data, SCAR_KIB(32));
 	scar_buf_init(&batch->config, SCAR_MIB(8));
 	scar_buf_init(&batch->definition, SCAR_MIB(16));
+	batch->fargate = is_fargate(target->function);
+	if (batch->fargate)
+		scar_session_note(
+			session,
+			"function %s: Fargate gives jobs no host to keep the runtime: the "
+			"image must have it at " FOLDER "/bootstrap",
+			target->function->name);
 	if (check(target->function, err) < 0 || take_names(target, batch, err) < 0 ||
 	    scar_layer_read_bootstrap(session->arguments, target->architecture, &batch->runtime,
 				      err) < 0 ||
@@ -364,6 +374,16 @@ static const char *const *list_of(const struct scar_fdl_list *list)
 	return list->count ? (const char *const *)list->items : NULL;
 }
 
+static int put_queue(struct scar_session *session, const struct scar_batch_environment *environment,
+		     struct scar_err *err)
+{
+	scar_session_detail(session, "compute environment %s: this may take minutes",
+			    environment->name);
+	if (scar_batch_put_environment(session->aws, environment, NULL, err) < 0)
+		return -1;
+	return scar_batch_put_queue(session->aws, environment->name, environment->name, NULL, err);
+}
+
 int scar_batch_place(struct scar_session *session, const struct scar_target *target,
 		     struct scar_err *err)
 {
@@ -391,6 +411,11 @@ int scar_batch_place(struct scar_session *session, const struct scar_target *tar
 		.tag_count = 1,
 	};
 
+	if (batch->fargate) {
+		environment.instance_types = NULL;
+		environment.instance_role = environment.launch_template = NULL;
+		return put_queue(session, &environment, err);
+	}
 	if (!environment.instance_types)
 		environment.instance_types = types;
 	if (batch->own_profile && put_profile(session, target, &profile, err) < 0)
@@ -399,11 +424,7 @@ int scar_batch_place(struct scar_session *session, const struct scar_target *tar
 		environment.instance_role = profile;
 	if (batch->own_template && put_template(session, batch, err) < 0)
 		return -1;
-	scar_session_detail(session, "compute environment %s: this may take minutes",
-			    function->name);
-	if (scar_batch_put_environment(session->aws, &environment, NULL, err) < 0)
-		return -1;
-	return scar_batch_put_queue(session->aws, function->name, function->name, NULL, err);
+	return put_queue(session, &environment, err);
 }
 
 int scar_batch_define(struct scar_session *session, const struct scar_target *target,

@@ -13,6 +13,7 @@ struct scar_err;
 
 /** The job side of a target; owned by it. */
 struct scar_batch {
+	bool fargate; /**< no machines of ours: the image has the runtime, and what follows up to user_data is not used */
 	char bucket[64]; /**< of the runtime, in the function's region */
 	char key[64];
 	char host[64]; /**< role, instance profile and launch template of the machines */

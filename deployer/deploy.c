@@ -215,11 +215,16 @@ struct work {
 static int put_role(const struct work *work, struct scar_err *err)
 {
 	const struct scar_aws_pair tags[] = {{SCAR_TAG_CREATED_BY, SCAR_TAG_MADE_BY}};
+	const struct scar_batch *batch = work->target->batch;
+	char managed[160];
+	const char *const list[] = {managed, NULL};
 	const struct scar_iam_role role = {
 		.name = work->target->role_name,
+		/* On Fargate it pulls the image and writes the log, too. */
+		.managed = batch && batch->fargate ? list : NULL,
 		.description = DEFAULT_DESCRIPTION,
 		/* A job has the function's role. */
-		.also = work->target->batch ? "ecs-tasks.amazonaws.com" : NULL,
+		.also = batch ? "ecs-tasks.amazonaws.com" : NULL,
 		.policy_name = POLICY_NAME,
 		.policy = work->target->policy.data,
 		.tags = tags,
@@ -227,6 +232,9 @@ static int put_role(const struct work *work, struct scar_err *err)
 	};
 	scar_free_auto char *arn = NULL;
 
+	snprintf(managed, sizeof managed,
+		 "arn:%s:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy",
+		 work->target->identity->partition);
 	return scar_iam_put_role(work->session->aws, &role, &arn, NULL, err);
 }
 

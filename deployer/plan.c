@@ -133,7 +133,8 @@ int scar_plan_buckets(const struct scar_target *target, struct scar_fdl_list *bu
 	    !scar_fdl_list_has(buckets, function->deployment_bucket) &&
 	    scar_fdl_list_add(buckets, function->deployment_bucket, err) < 0)
 		return -1;
-	if (target->batch && !scar_fdl_list_has(buckets, target->batch->bucket))
+	if (target->batch && !target->batch->fargate &&
+	    !scar_fdl_list_has(buckets, target->batch->bucket))
 		return scar_fdl_list_add(buckets, target->batch->bucket, err);
 	return 0;
 }
@@ -470,8 +471,9 @@ static int plan_jobs(struct scar_plan *plan, const struct scar_target *target,
 	const char *name = target->function->name;
 	bool same = same_state(target, found);
 
-	if (add(plan, SCAR_STEP_JOB_RUNTIME, renew(jobs->environment, same), 0,
-		target->batch->bucket, NULL, err) < 0 ||
+	if ((!target->batch->fargate &&
+	     add(plan, SCAR_STEP_JOB_RUNTIME, renew(jobs->environment, same), 0,
+		 target->batch->bucket, NULL, err) < 0) ||
 	    add(plan, SCAR_STEP_JOB_QUEUE, renew(jobs->environment && jobs->queue, same), 0, name,
 		NULL, err) < 0)
 		return -1;

@@ -2,8 +2,10 @@
 #include "runtime/base/json.h"
 
 #include <cjson/cJSON.h>
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "runtime/base/buf.h"
@@ -14,6 +16,8 @@
 
 /* Whole numbers up to here are exact in the double that cJSON keeps. */
 #define EXACT_MAX 9007199254740991.0
+/* As many digits any number may have and be the same after it was a double. */
+#define EXACT_DIGITS 15
 
 /* struct scar_json is never defined: it is what the rest of the project calls a cJSON. */
 static const cJSON *item(const struct scar_json *node)
@@ -31,6 +35,87 @@ static bool only_space(const char *text, const char *end)
 	while (text < end && (*text == ' ' || *text == '\t' || *text == '\r' || *text == '\n'))
 		text++;
 	return text == end;
+}
+
+/* ---- numbers that a double cannot hold ---- */
+
+struct numbers {
+	const char *at, *end;
+};
+
+/* The text was scanned before, so its strings end. */
+static void skip_string(struct numbers *numbers)
+{
+	for (numbers->at++; *numbers->at != '"'; numbers->at++)
+		numbers->at += *numbers->at == '\\';
+	numbers->at++;
+}
+
+/* The next number of the text; its length, 0 after the last one. */
+static size_t next_number(struct numbers *numbers, const char **ret_token)
+{
+	while (numbers->at < numbers->end) {
+		size_t len = 0;
+
+		if (*numbers->at == '"') {
+			skip_string(numbers);
+			continue;
+		}
+		while (numbers->at + len < numbers->end && numbers->at[len] &&
+		       strchr(len ? "0123456789+-.eE" : "0123456789-", numbers->at[len]))
+			len++;
+		*ret_token = numbers->at;
+		numbers->at += len ? len : 1;
+		if (len)
+			return len;
+	}
+	return 0;
+}
+
+static bool is_long(const char *token, size_t len)
+{
+	size_t digits = 0;
+
+	for (size_t i = 0; i < len; i++)
+		digits += token[i] >= '0' && token[i] <= '9';
+	return digits > EXACT_DIGITS;
+}
+
+/* cJSON has values in the order of the text. A long number becomes what it prints as it was. */
+static int keep_long_numbers(cJSON *node, struct numbers *numbers, struct scar_err *err)
+{
+	for (; node; node = node->next) {
+		const char *token = NULL;
+		size_t len;
+
+		if (node->child && keep_long_numbers(node->child, numbers, err) < 0)
+			return -1;
+		if (!cJSON_IsNumber(node))
+			continue;
+		len = next_number(numbers, &token);
+		if (!is_long(token, len))
+			continue;
+		node->valuestring = cJSON_malloc(len + 1);
+		if (!node->valuestring)
+			return scar_err_set(err, SCAR_ERR_NOMEM, "out of memory");
+		memcpy(node->valuestring, token, len);
+		node->valuestring[len] = '\0';
+		node->type = cJSON_Raw;
+	}
+	return 0;
+}
+
+static bool has_long_number(const char *text, size_t len)
+{
+	struct numbers numbers = {text, text + len};
+	const char *token = NULL;
+	size_t token_len;
+
+	while ((token_len = next_number(&numbers, &token)) > 0) {
+		if (is_long(token, token_len))
+			return true;
+	}
+	return false;
 }
 
 int scar_json_parse(const char *text, size_t len, const char *what, struct scar_json **ret_root,
@@ -52,6 +137,11 @@ int scar_json_parse(const char *text, size_t len, const char *what, struct scar_
 		return scar_err_set(err, SCAR_ERR_PROTOCOL, "%s: not JSON: wrong near byte %zu",
 				    what, stop ? (size_t)(stop - text) : 0);
 	}
+	if (has_long_number(text, len) &&
+	    keep_long_numbers(root, &(struct numbers){text, text + len}, err) < 0) {
+		cJSON_Delete(root);
+		return -1;
+	}
 	*ret_root = (struct scar_json *)(void *)root;
 	return 0;
 }
@@ -66,6 +156,7 @@ enum scar_json_type scar_json_type(const struct scar_json *node)
 	switch (item(node)->type & 0xff) {
 	case cJSON_True:
 	case cJSON_False: return SCAR_JSON_BOOL;
+	case cJSON_Raw:
 	case cJSON_Number: return SCAR_JSON_NUMBER;
 	case cJSON_String: return SCAR_JSON_STRING;
 	case cJSON_Array: return SCAR_JSON_ARRAY;
@@ -112,10 +203,25 @@ const char *scar_json_string(const struct scar_json *node)
 	return node && cJSON_IsString(item(node)) ? item(node)->valuestring : NULL;
 }
 
+static int whole_number(const char *token, int64_t *ret_value)
+{
+	char *end = NULL;
+	long long value;
+
+	errno = 0;
+	value = strtoll(token, &end, 10);
+	if (errno || *end || !(fabs((double)value) <= EXACT_MAX))
+		return -1;
+	*ret_value = value;
+	return 0;
+}
+
 int scar_json_int(const struct scar_json *node, int64_t *ret_value)
 {
 	double value;
 
+	if (node && cJSON_IsRaw(item(node)))
+		return whole_number(item(node)->valuestring, ret_value);
 	if (!node || !cJSON_IsNumber(item(node)))
 		return -1;
 	value = item(node)->valuedouble;

@@ -49,7 +49,7 @@ const char *scar_json_key(const struct scar_json *node); /**< key of a member, o
 
 /** Borrowed text of a string node; NULL for any other type or a NULL node. */
 const char *scar_json_string(const struct scar_json *node);
-/** The whole number held exactly (|n| < 2^53). @return -1 if not one (no err) */
+/** The whole number, of |n| < 2^53, which is more than any size or time that is read has. @return -1 if not one (no err) */
 int scar_json_int(const struct scar_json *node, int64_t *ret_value);
 /** @return fallback if not a boolean */
 bool scar_json_bool(const struct scar_json *node, bool fallback);

@@ -93,6 +93,23 @@ def test_documents_have_the_elements_and_text_that_python_finds(probe: Probe, da
     assert seen >= 15, f"only {seen} documents"
 
 
+@pytest.mark.parametrize("name", ["rest-json", "json", "json_1_0"])
+def test_answers_in_json_have_the_values_that_python_finds(probe: Probe, data: Path, name: str) -> None:
+    seen = 0
+    for case_id, _suite, case in cases(data, name):
+        body = case["response"].get("body") or ""
+        try:
+            wanted = json.loads(body)
+        except ValueError:
+            if body:
+                with pytest.raises(Refused):
+                    probe("json", text=body)
+            continue
+        seen += 1
+        assert probe("json", text=body) == wanted, case_id
+    assert seen >= 15, f"only {seen} documents"
+
+
 def random_xml(rng: random.Random, depth: int = 0) -> str:
     name = rng.choice(("a", "b", "Contents", "n:x", "é"))
     declared = ' xmlns:n="urn:n" xmlns="urn:d"' if depth == 0 else ""

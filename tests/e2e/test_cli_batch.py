@@ -155,7 +155,6 @@ def test_jobs_of_several_nodes_with_gpus(cloud: Cloud, service_role: str, tmp_pa
 @pytest.mark.parametrize(
     ("more", "resources", "said"),
     [
-        ({}, {"type": "FARGATE"}, "Fargate has no place for the runtime"),
         ({"container": {"image": "oci:/images/one"}}, None, "takes its images from a registry"),
         ({"container": {"image": "busybox", "environment": {"Variables": {"A": "x" * 30000}}}}, None, "of which Batch takes 24576"),
     ],
@@ -164,6 +163,25 @@ def test_what_batch_cannot_run_is_refused_before_anything_is_made(cloud: Cloud, 
     done = cloud.scar("apply", "-f", write(tmp_path, service_role, None, resources, **more), *APPLY, status=None)
     assert done.returncode != 0 and said in done.stderr
     assert not cloud.of("s3").list_buckets()["Buckets"] and not cloud.of("lambda").list_functions()["Functions"]
+
+
+def test_jobs_on_fargate_have_their_runtime_in_the_image(cloud: Cloud, service_role: str, tmp_path: Path):
+    path = write(tmp_path, service_role, None, {"type": "FARGATE_SPOT", "max_v_cpus": 4})
+    done = cloud.scar("apply", "-f", path, *APPLY)
+    assert "the image must have it at /opt/scar/bootstrap" in done.stderr
+    place = only(cloud.of("batch").describe_compute_environments()["computeEnvironments"])["computeResources"]
+    assert (place["type"], place["maxvCpus"]) == ("FARGATE_SPOT", 4) and "launchTemplate" not in place and "instanceRole" not in place
+    job = definition(cloud)
+    container = job["containerProperties"]
+    assert job["platformCapabilities"] == ["FARGATE"] and not container.get("volumes")
+    assert container["executionRoleArn"] == container["jobRoleArn"] and container["command"] == ["/opt/scar/bootstrap"]
+    assert {"type": "MEMORY", "value": "2048"} in container["resourceRequirements"]
+    role = container["jobRoleArn"].rpartition("/")[2]
+    assert "AmazonECSTaskExecutionRolePolicy" in [policy["PolicyName"] for policy in cloud.of("iam").list_attached_role_policies(RoleName=role)["AttachedPolicies"]]
+    assert not cloud.of("s3").list_buckets()["Buckets"] and not cloud.of("ec2").describe_launch_templates()["LaunchTemplates"]
+    assert not changes(cloud.scar("apply", "-f", path, *APPLY).stderr)
+    cloud.scar("rm", "-n", NAME)
+    assert [role["RoleName"] for role in cloud.of("iam").list_roles()["Roles"]] == ["AWSBatchServiceRole"]
 
 
 def test_rm_leaves_the_bucket_only(cloud: Cloud, service_role: str, tmp_path: Path):

@@ -1097,6 +1097,16 @@ static int xml(struct probe *p)
 	return 0;
 }
 
+static int json_document(struct probe *p)
+{
+	scar_json_auto struct scar_json *root = NULL;
+
+	if (scar_json_parse(text(p, "text"), strlen(text(p, "text")), "text", &root, p->err) < 0)
+		return -1;
+	scar_json_write_node(p->out, "ok", root);
+	return 0;
+}
+
 static int ini(struct probe *p)
 {
 	scar_ini_auto struct scar_ini *parsed = NULL;
@@ -1205,6 +1215,7 @@ static const struct {
 	{"policy.write", policy_write},
 	{"refusal", refusal},
 	{"xml", xml},
+	{"json", json_document},
 	{"ini", ini},
 	{"cancel", cancel},
 };

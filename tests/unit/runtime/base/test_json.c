@@ -75,6 +75,9 @@ static void only_whole_exact_numbers_are_integers(void **state)
 		{"-9007199254740991", 0, -9007199254740991},
 		{"9007199254740992", -1, 0},
 		{"9007199254740993", -1, 0},
+		{"-9223372036854775808", -1, 0},
+		{"9223372036854775808", -1, 0},
+		{"1234567890123456789.5", -1, 0},
 		{"1.5", -1, 0},
 		{"1e400", -1, 0},
 		{"\"1\"", -1, 0},
@@ -241,7 +244,9 @@ static void needed_members_are_named_in_the_error(void **state)
 static void printing_gives_back_what_was_parsed(void **state)
 {
 	static const char text[] =
-		"{\"a\":[1,-2.5,\"\\\"\\\\\\n\xc3\xa9\",true,null],\"b\":{},\"t\":1767225600123}";
+		"{\"12\":[\"\\\"9\",1234567890123456789,{\"n\":-0.12345678901234567891}],"
+		"\"a\":[1,-2.5,\"\\\"\\\\\\n\xc3\xa9\",true,null],\"b\":{},\"t\":1767225600123,"
+		"\"u\":18446744073709551616}";
 	scar_json_auto struct scar_json *root = NULL;
 	scar_buf_auto struct scar_buf buf;
 
