@@ -35,8 +35,14 @@ static int unknown(char *const *argv, struct scar_err *err)
 
 		if (commands[i].name[len] == ' ' && strlen(argv[0]) == len &&
 		    strncmp(argv[0], commands[i].name, len) == 0)
-			return scar_err_set(err, SCAR_ERR_CONFIG, "%s %s: unknown command", argv[0],
-					    argv[1] ? argv[1] : "(nothing)");
+			return argv[1] ? scar_err_set(err, SCAR_ERR_CONFIG,
+						      "%s %s: unknown command: scar %s --help "
+						      "lists them",
+						      argv[0], argv[1], argv[0])
+				       : scar_err_set(
+						 err, SCAR_ERR_CONFIG,
+						 "%s needs a command: scar %s --help lists them",
+						 argv[0], argv[0]);
 		scar_suggest_offer(&meant, commands[i].name);
 	}
 	return scar_err_set(err, SCAR_ERR_CONFIG, "unknown command %s%s", argv[0],

@@ -59,28 +59,39 @@ int scar_help_write_command(const struct scar_command *command, struct scar_buf 
 	return put_lines(text, command->examples, err);
 }
 
-int scar_help_write(struct scar_buf *text, struct scar_err *err)
+/* Whether it is "group NAME". */
+static bool is_of(const struct scar_command *command, const char *group)
+{
+	size_t len = strlen(group);
+
+	return strncmp(command->name, group, len) == 0 && command->name[len] == ' ';
+}
+
+int scar_help_write(const char *group, struct scar_buf *text, struct scar_err *err)
 {
 	size_t count;
 	const struct scar_command *commands = scar_commands(&count);
 
-	if (scar_buf_append_str(text,
-				"usage: scar COMMAND [...]\n"
-				"\n"
-				"Runs container images inside AWS Lambda.\n"
-				"\n",
-				err) < 0)
+	if (scar_buf_printf(text, err,
+			    "usage: scar %s%sCOMMAND [...]\n"
+			    "\n"
+			    "%s",
+			    group ? group : "", group ? " " : "",
+			    group ? "" : "Runs container images inside AWS Lambda.\n\n") < 0)
 		return -1;
 	for (size_t i = 0; i < count; i++) {
 		char left[64];
 
+		if (group && !is_of(&commands[i], group))
+			continue;
 		snprintf(left, sizeof left, "%s%s%s", commands[i].name,
 			 commands[i].alias ? ", " : "", commands[i].alias ? commands[i].alias : "");
 		if (scar_buf_printf(text, err, "  %-*s  %s\n", COMMAND_COLUMN, left,
 				    commands[i].summary) < 0)
 			return -1;
 	}
-	return scar_buf_append_str(text, "\nscar COMMAND --help tells more.\n", err);
+	return scar_buf_printf(text, err, "\nscar %s%sCOMMAND --help tells more.\n",
+			       group ? group : "", group ? " " : "");
 }
 
 /* ---- completions ---- */

@@ -10,8 +10,8 @@ struct scar_buf;
 struct scar_command;
 struct scar_err;
 
-/** What `scar --help` prints. */
-int scar_help_write(struct scar_buf *text, struct scar_err *err);
+/** What `scar --help` prints, or with a group, such as "layer", `scar layer --help`: its commands. */
+int scar_help_write(const char *group, struct scar_buf *text, struct scar_err *err);
 /** What `scar COMMAND --help` prints. */
 int scar_help_write_command(const struct scar_command *command, struct scar_buf *text,
 			    struct scar_err *err);

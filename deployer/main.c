@@ -44,15 +44,15 @@ static int refuse(const struct scar_err *err, const char *command)
 	return err->kind == SCAR_ERR_CONFIG ? SCAR_EXIT_USAGE : scar_err_info(err->kind)->exit_code;
 }
 
-/* Of one command, or (NULL) of all. */
-static int print_help(const struct scar_command *command)
+/* Of one command, or (NULL) of all of a group, or (NULL) of all. */
+static int print_help(const struct scar_command *command, const char *group)
 {
 	scar_buf_auto struct scar_buf text;
 	struct scar_err err;
 
 	scar_buf_init(&text, SCAR_KIB(64));
 	if ((command ? scar_help_write_command(command, &text, &err)
-		     : scar_help_write(&text, &err)) < 0)
+		     : scar_help_write(group, &text, &err)) < 0)
 		return refuse(&err, NULL);
 	return fputs(text.data, stdout) < 0 || fflush(stdout) ? EX_IOERR : 0;
 }
@@ -70,16 +70,17 @@ int main(int argc, char **argv)
 	struct scar_err err;
 	char **rest = NULL;
 
-	if (argc > 1 && (is_help(argv[1]) ||
-			 ((strcmp(argv[1], "local") == 0 || strcmp(argv[1], "layer") == 0) &&
-			  is_help(argv[2]))))
-		return print_help(NULL);
+	if (argc > 1 && is_help(argv[1]))
+		return print_help(NULL, NULL);
+	if (argc > 2 && (strcmp(argv[1], "local") == 0 || strcmp(argv[1], "layer") == 0) &&
+	    is_help(argv[2]))
+		return print_help(NULL, argv[1]);
 	if (scar_arguments_find(argv + (argc > 0), &command, &rest, &err) < 0)
 		return refuse(&err, NULL);
 	if (scar_arguments_parse(command, rest, &arguments, &err) < 0)
 		return refuse(&err, command->name);
 	if (arguments.help)
-		return print_help(command);
+		return print_help(command, NULL);
 	for (size_t i = 0; i < sizeof programs / sizeof programs[0]; i++) {
 		if (programs[i].id == command->id)
 			return programs[i].run(&arguments, environ);

@@ -65,6 +65,14 @@ def test_help_is_no_error(words):
     assert done.stderr == ""
 
 
+@pytest.mark.parametrize("group", ["local", "layer"])
+def test_a_group_lists_its_own_commands(group):
+    listed = re.findall(r"^  (\w+ \w+) ", subprocess.run([SCAR, group, "--help"], capture_output=True, text=True, timeout=10, check=True).stdout, re.MULTILINE)
+    assert listed == [command for command in commands() if command.startswith(f"{group} ")]
+    bare = subprocess.run([SCAR, group], capture_output=True, text=True, timeout=10, check=False)
+    assert bare.returncode == 2 and f"scar {group} --help" in bare.stderr
+
+
 NOT_ABOUT_IMAGES = ("Engine", "InputOutput", "InternalError", "Interrupted", "InvalidEntrypoint", "OutOfMemory", "Unsupported")
 
 
