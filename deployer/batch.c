@@ -30,8 +30,8 @@
 #define USER_DATA_MAX SCAR_KIB(16)
 
 /*
- * What a machine does when it starts, with its own role. Batch wants it in MIME; machines have either of the two tools.
- * Region, bucket, key, domain of AWS.
+ * What a machine does when it starts, with its own role. Batch wants it in MIME; machines have either of the two tools. A bucket of that name that is somebody else's
+ * is not trusted. Region, bucket, key, account, domain of AWS.
  */
 static const char user_data_format[] =
 	"MIME-Version: 1.0\n"
@@ -42,12 +42,12 @@ static const char user_data_format[] =
 	"\n"
 	"#!/bin/sh\n"
 	"set -eu\n"
-	"region=%s bucket=%s key=%s domain=%s\n"
+	"region=%s bucket=%s key=%s owner=%s domain=%s\n"
 	"metadata=http://169.254.169.254/latest\n"
 	"mkdir -p " FOLDER "\n"
 	"part=" FOLDER "/bootstrap.part\n"
 	"if command -v aws > /dev/null; then\n"
-	"    aws --region \"$region\" s3 cp --no-progress \"s3://$bucket/$key\" \"$part\"\n"
+	"    aws --region \"$region\" s3api get-object --bucket \"$bucket\" --key \"$key\" --expected-bucket-owner \"$owner\" \"$part\"\n"
 	"else\n"
 	"    token=$(curl -sSf --retry 5 -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 300' $metadata/api/token)\n"
 	"    ask() { curl -sSf --retry 5 -H \"X-aws-ec2-metadata-token: $token\" \"$metadata/meta-data/iam/security-credentials/$1\"; }\n"
@@ -57,6 +57,7 @@ static const char user_data_format[] =
 	"user = \"$(field AccessKeyId):$(field SecretAccessKey)\"\n"
 	"header = \"x-amz-security-token: $(field Token)\"\n"
 	"header = \"x-amz-content-sha256: UNSIGNED-PAYLOAD\"\n"
+	"header = \"x-amz-expected-bucket-owner: $owner\"\n"
 	"END\n"
 	"fi\n"
 	"chmod 755 \"$part\"\n"
@@ -156,7 +157,7 @@ static int make_user_data(const struct scar_target *target, struct scar_batch *b
 
 	scar_buf_init(&text, USER_DATA_MAX);
 	if (scar_buf_printf(&text, err, user_data_format, target->region, batch->bucket, batch->key,
-			    scar_aws_domain(target->region)) < 0)
+			    target->identity->account, scar_aws_domain(target->region)) < 0)
 		return -1;
 	return scar_base64_encode(text.data, text.len, &batch->user_data, err);
 }
@@ -310,6 +311,7 @@ int scar_batch_upload(struct scar_session *session, const struct scar_target *ta
 						 .fd = -1,
 						 .data = batch->runtime.data,
 						 .size_bytes = batch->runtime.len,
+						 .owner = target->identity->account,
 						 .content_type = "application/octet-stream"},
 			   err);
 }

@@ -52,6 +52,7 @@ struct scar_s3_put {
 	const void *data; /**< instead of fd */
 	uint64_t size_bytes;
 	const char *content_type; /**< or NULL */
+	const char *owner; /**< account that has to own the bucket, else SCAR_ERR_AUTH; or NULL */
 	scar_aws_progress progress;
 	void *progress_ctx;
 };

@@ -14,6 +14,7 @@
 #include "runtime/base/fs.h"
 #include "runtime/base/limits.h"
 
+#define OWNER_HEADER "x-amz-expected-bucket-owner"
 #define SINGLE_MAX ((uint64_t)64 << 20)
 #define PART_BYTES ((uint64_t)32 << 20)
 #define PARTS_MAX 10000
@@ -80,6 +81,7 @@ static int put_whole(struct scar_aws *aws, const struct scar_s3_put *put, const 
 {
 	scar_aws_answer_auto struct scar_aws_answer answer;
 	scar_auto(sum_clear) struct sum sum = {.hex = ""};
+	struct scar_http_header headers[2] = {[1] = {OWNER_HEADER, put->owner}};
 	struct scar_aws_call call = {.service = SCAR_AWS_S3,
 				     .operation = "PutObject",
 				     .method = "PUT",
@@ -94,6 +96,9 @@ static int put_whole(struct scar_aws *aws, const struct scar_s3_put *put, const 
 		return -1;
 	set_body(put, 0, put->size_bytes, &call);
 	set_sum(&sum, &call);
+	headers[0] = sum.header;
+	call.headers = headers;
+	call.header_count = put->owner ? 2 : 1;
 	return scar_aws_perform(aws, &call, &answer, err);
 }
 
@@ -110,15 +115,16 @@ struct upload {
 static int begin_upload(struct upload *u, struct scar_err *err)
 {
 	scar_aws_answer_auto struct scar_aws_answer answer;
-	const struct scar_http_header algorithm = {"x-amz-checksum-algorithm", "SHA256"};
+	const struct scar_http_header headers[] = {{"x-amz-checksum-algorithm", "SHA256"},
+						   {OWNER_HEADER, u->put->owner}};
 	const struct scar_aws_call call = {.service = SCAR_AWS_S3,
 					   .operation = "CreateMultipartUpload",
 					   .bucket = u->put->bucket,
 					   .path = u->path,
 					   .query = "uploads=",
 					   .content_type = u->put->content_type,
-					   .headers = &algorithm,
-					   .header_count = 1};
+					   .headers = headers,
+					   .header_count = u->put->owner ? 2 : 1};
 	const char *id;
 
 	scar_aws_answer_init(&answer);

@@ -124,6 +124,7 @@ CASES = [
     Case("bucket.delete", {"bucket": "bkt"}, [("s3", "delete_bucket", {"Bucket": "bkt"})], [(204, {}, b"")]),
     Case("bucket.list", {}, [("s3", "list_buckets", {})], [xml("ListAllMyBucketsResult")]),
     Case("object.list", {"bucket": "bkt", "prefix": "a b/+"}, [("s3", "list_objects_v2", {"Bucket": "bkt", "Prefix": "a b/+"}), ("s3", "list_objects_v2", {"Bucket": "bkt", "Prefix": "a b/+", "ContinuationToken": "t/=="})], [xml("ListBucketResult", "<IsTruncated>true</IsTruncated><NextContinuationToken>t/==</NextContinuationToken>"), xml("ListBucketResult", "<IsTruncated>false</IsTruncated>")]),
+    Case("object.put", {"bucket": "bkt", "key": "k", "data": "hello", "content_type": "text/x", "owner": "123456789012"}, [("s3", "put_object", {"Bucket": "bkt", "Key": "k", "Body": b"hello", "ContentType": "text/x", "ExpectedBucketOwner": "123456789012"})], [(200, {"ETag": '"x"'}, b"")]),
     Case("object.put", {"bucket": "bkt", "key": ODD_KEY, "data": "hello", "content_type": "text/x"}, [("s3", "put_object", {"Bucket": "bkt", "Key": ODD_KEY, "Body": b"hello", "ContentType": "text/x"})], [(200, {"ETag": '"x"'}, b"")]),
     Case("object.get", {"bucket": "bkt", "key": ODD_KEY}, [("s3", "get_object", {"Bucket": "bkt", "Key": ODD_KEY})], [(200, {"ETag": '"x"'}, b"hello")]),
     Case("object.head", {"bucket": "bkt", "key": "k"}, [("s3", "head_object", {"Bucket": "bkt", "Key": "k"})], [(200, {"Content-Length": "5"}, b"")]),

@@ -5,6 +5,7 @@ import base64
 import email
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -20,7 +21,13 @@ from tests.support import chroot, images
 from tests.support.cloud import ACCOUNT, KEYS, REGION, Cloud
 from tests.support.places import BOOTSTRAP, scratch
 
+pytest.importorskip("botocore", reason="botocore is not installed; tests/run.sh puts it into a venv where a Python package index answers")
+from botocore.auth import S3SigV4Auth  # noqa: E402
+from botocore.awsrequest import AWSRequest  # noqa: E402
+from botocore.credentials import Credentials  # noqa: E402
+
 NAME = "work"
+SECRET, TOKEN = "se/cr+et=", "to/k+en=="
 BUCKET = f"scar-{ACCOUNT}-{REGION}"
 APPLY = ("--no-layer", "--no-image-check")
 SCRIPT = 'echo "$0 of $AWS_LAMBDA_FUNCTION_NAME, quality $QUALITY, $KIND"; cat\n'
@@ -205,6 +212,37 @@ def container() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
+class Signed(BaseHTTPRequestHandler):
+    """S3 as a machine meets it: the signature is checked by botocore's own, then moto answers."""
+
+    cloud: Cloud
+    wrong: list[str]
+
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        fields = dict(self.headers.items())
+        given = dict(re.findall(r"(\w+)=([^, ]+)", fields["Authorization"]))
+        names = given["SignedHeaders"].split(";")
+        request = AWSRequest("GET", f"http://{fields['Host']}{self.path}", headers={name: value for name, value in fields.items() if name.lower() in names})
+        request.context["timestamp"] = fields["X-Amz-Date"]
+        signer = S3SigV4Auth(Credentials(KEYS["aws_access_key_id"], SECRET, TOKEN), "s3", REGION)
+        signature = signer.signature(signer.string_to_sign(request, signer.canonical_request(request)), request)
+        if signature != given["Signature"]:
+            self.wrong.append(fields["Authorization"])
+        unsigned = [name for name in fields if name.lower().startswith("x-amz-") and name.lower() not in names]
+        self.wrong += [f"not signed: {name}" for name in unsigned]
+        if fields.get("x-amz-expected-bucket-owner") != ACCOUNT:
+            self.wrong.append("no owner")
+        _, bucket, key = self.path.split("/", 2)
+        body = self.cloud.of("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
 class Metadata(BaseHTTPRequestHandler):
     """EC2's instance metadata, version 2: nothing is told without a token."""
 
@@ -226,7 +264,7 @@ class Metadata(BaseHTTPRequestHandler):
             return self.answer(401)
         if self.path == folder:
             return self.answer(200, "host")
-        keys = {"Code": "Success", "AccessKeyId": KEYS["aws_access_key_id"], "SecretAccessKey": "se/cr+et=", "Token": "to/k+en=="}
+        keys = {"Code": "Success", "AccessKeyId": KEYS["aws_access_key_id"], "SecretAccessKey": SECRET, "Token": TOKEN}
         return self.answer(200, json.dumps(keys, indent=2)) if self.path == folder + "host" else self.answer(404)
 
 
@@ -249,18 +287,22 @@ def test_a_machine_that_starts_fetches_the_runtime_which_does_the_job(cloud: Clo
     if tool == "aws":
         (tools / "aws").write_text(f'#!/bin/sh\nPATH=/usr/local/bin:/usr/bin:/bin exec {shutil.which("aws")} --endpoint-url {cloud.url} "$@"\n')
         (tools / "aws").chmod(0o755)
-    metadata = ThreadingHTTPServer(("127.0.0.1", 0), Metadata)
-    threading.Thread(target=metadata.serve_forever, daemon=True).start()
+    handler = type("Handler", (Signed,), {"cloud": cloud, "wrong": []})
+    metadata, storage = (ThreadingHTTPServer(("127.0.0.1", 0), kind) for kind in (Metadata, handler))
+    for server in (metadata, storage):
+        threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         script = part.get_payload()
-        for there, here in (("http://169.254.169.254", f"http://127.0.0.1:{metadata.server_port}"), ("https://s3.$region.$domain", cloud.url), ("/opt/scar", str(tmp_path / "opt"))):
+        for there, here in (("http://169.254.169.254", f"http://127.0.0.1:{metadata.server_port}"), ("https://s3.$region.$domain", f"http://127.0.0.1:{storage.server_port}"), ("/opt/scar", str(tmp_path / "opt"))):
             assert there in script
             script = script.replace(there, here)
         environ = {"PATH": str(tools), "HOME": str(tmp_path), "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
         subprocess.run(["/bin/sh", "-c", script], env=environ, check=True, timeout=60)
     finally:
-        metadata.shutdown()
-        metadata.server_close()
+        for server in (metadata, storage):
+            server.shutdown()
+            server.server_close()
+    assert not handler.wrong
     runtime = tmp_path / "opt/bootstrap"
     assert runtime.read_bytes() == BOOTSTRAP.read_bytes() and os.access(runtime, os.X_OK)
 

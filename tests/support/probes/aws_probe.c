@@ -530,6 +530,7 @@ static int object_list(struct probe *p)
 static int object_put(struct probe *p)
 {
 	struct scar_s3_put put = {.bucket = text(p, "bucket"),
+				  .owner = text(p, "owner"),
 				  .key = text(p, "key"),
 				  .fd = -1,
 				  .data = text(p, "data"),
