@@ -137,6 +137,9 @@ int scar_aws_query(struct scar_buf *query, const char *name, const char *value,
 		   struct scar_err *err);
 int scar_aws_query_int(struct scar_buf *query, const char *name, int64_t value,
 		       struct scar_err *err);
+/** Appends "<prefix>N.Key=...&<prefix>N.Value=..." for each tag, from 1 on. */
+int scar_aws_query_tags(struct scar_buf *query, const char *prefix,
+			const struct scar_aws_pair *tags, size_t count, struct scar_err *err);
 /** Begins a form of the query protocol: "Action=...&Version=...". */
 int scar_aws_form(struct scar_buf *form, enum scar_aws_service service, const char *operation,
 		  struct scar_err *err);

@@ -218,6 +218,22 @@ int scar_aws_query(struct scar_buf *query, const char *name, const char *value,
 	return scar_sigv4_encode(query, value, strlen(value), "", err);
 }
 
+int scar_aws_query_tags(struct scar_buf *query, const char *prefix,
+			const struct scar_aws_pair *tags, size_t count, struct scar_err *err)
+{
+	char name[64];
+
+	for (size_t i = 0; i < count; i++) {
+		snprintf(name, sizeof name, "%.32s%zu.Key", prefix, i + 1);
+		if (scar_aws_query(query, name, tags[i].name, err) < 0)
+			return -1;
+		snprintf(name, sizeof name, "%.32s%zu.Value", prefix, i + 1);
+		if (scar_aws_query(query, name, tags[i].value, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 int scar_aws_query_int(struct scar_buf *query, const char *name, int64_t value,
 		       struct scar_err *err)
 {

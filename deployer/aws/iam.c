@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "deployer/aws/iam.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "deployer/aws/iam_private.h"
@@ -68,22 +67,6 @@ static int write_trust(const struct scar_iam_role *role, struct scar_buf *docume
 	return scar_json_writer_end(&w);
 }
 
-static int append_tags(struct scar_buf *form, const struct scar_iam_role *role,
-		       struct scar_err *err)
-{
-	char name[48];
-
-	for (size_t i = 0; i < role->tag_count; i++) {
-		snprintf(name, sizeof name, "Tags.member.%zu.Key", i + 1);
-		if (scar_aws_query(form, name, role->tags[i].name, err) < 0)
-			return -1;
-		snprintf(name, sizeof name, "Tags.member.%zu.Value", i + 1);
-		if (scar_aws_query(form, name, role->tags[i].value, err) < 0)
-			return -1;
-	}
-	return 0;
-}
-
 static int take_arn(const struct scar_aws_answer *answer, const char *result, char **ret_arn,
 		    struct scar_err *err)
 {
@@ -109,7 +92,7 @@ static int create(struct scar_aws *aws, const struct scar_iam_role *role, char *
 	    scar_aws_query(&form, "RoleName", role->name, err) < 0 ||
 	    scar_aws_query(&form, "AssumeRolePolicyDocument", trust.data, err) < 0 ||
 	    scar_aws_query(&form, "Description", role->description, err) < 0 ||
-	    append_tags(&form, role, err) < 0)
+	    scar_aws_query_tags(&form, "Tags.member.", role->tags, role->tag_count, err) < 0)
 		return -1;
 	call.body = form.data;
 	call.body_len = form.len;

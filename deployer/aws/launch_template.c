@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "deployer/aws/launch_template.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "deployer/aws/call.h"
@@ -35,21 +34,12 @@ static int begin(struct scar_buf *form, const char *operation, const char *name,
 static int append_tags(struct scar_buf *form, const struct scar_launch_template *template,
 		       struct scar_err *err)
 {
-	char name[64];
-
 	if (!template->tag_count)
 		return 0;
 	if (scar_aws_query(form, "TagSpecification.1.ResourceType", "launch-template", err) < 0)
 		return -1;
-	for (size_t i = 0; i < template->tag_count; i++) {
-		snprintf(name, sizeof name, "TagSpecification.1.Tag.%zu.Key", i + 1);
-		if (scar_aws_query(form, name, template->tags[i].name, err) < 0)
-			return -1;
-		snprintf(name, sizeof name, "TagSpecification.1.Tag.%zu.Value", i + 1);
-		if (scar_aws_query(form, name, template->tags[i].value, err) < 0)
-			return -1;
-	}
-	return 0;
+	return scar_aws_query_tags(form, "TagSpecification.1.Tag.", template->tags,
+				   template->tag_count, err);
 }
 
 static int create(struct scar_aws *aws, const struct scar_launch_template *template,

@@ -3,7 +3,9 @@
 SCAR_MUST_WORK=1 a skip is a failure."""
 
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,7 +14,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.support import images
+from tests.support.cloud import Cloud
 from tests.support.faulty_registry import FaultyRegistry
+from tests.support.places import BOOTSTRAP, scratch
 from tests.support.registry import Registry
 
 
@@ -49,3 +53,28 @@ def faulty(registry: Registry) -> Iterator[FaultyRegistry]:
     """The registry, with a proxy before it that goes wrong on request."""
     with FaultyRegistry(registry.host) as proxy:
         yield proxy
+
+
+@pytest.fixture(scope="module")
+def running_cloud() -> Iterator[Cloud]:
+    with Cloud() as cloud:
+        yield cloud
+
+
+@pytest.fixture
+def cloud(running_cloud: Cloud) -> Cloud:
+    """An empty account."""
+    running_cloud.reset()
+    return running_cloud
+
+
+@pytest.fixture
+def container() -> Iterator[Path]:
+    """The files of a job's container, with the runtime at its root."""
+    folder = Path(tempfile.mkdtemp(prefix="scar-job-", dir=scratch()))
+    rootfs = folder / "rootfs"
+    with images.real_rootfs("busybox") as files:
+        shutil.copytree(files, rootfs, symlinks=True)
+    shutil.copy(BOOTSTRAP, rootfs / "bootstrap")
+    yield rootfs
+    shutil.rmtree(folder)

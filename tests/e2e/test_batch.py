@@ -4,17 +4,14 @@ that is a chroot of an image's files."""
 
 import base64
 import json
-import shutil
-import tempfile
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support import chroot, images
+from tests.support import chroot
 from tests.support.lambda_local import NAME, LocalLambda
-from tests.support.places import BOOTSTRAP, scratch
 from tests.support.storage_servers import ACCESS_KEY, S3, SECRET_KEY
 
 REGION = "us-east-1"
@@ -67,17 +64,6 @@ def aws() -> Iterator[Aws]:
     with Aws() as server:
         server.make_queue()
         yield server
-
-
-@pytest.fixture
-def container() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="scar-job-", dir=scratch()))
-    rootfs = folder / "rootfs"
-    with images.real_rootfs("busybox") as files:
-        shutil.copytree(files, rootfs, symlinks=True)
-    shutil.copy(BOOTSTRAP, rootfs / "bootstrap")
-    yield rootfs
-    shutil.rmtree(folder)
 
 
 def s3_event(*keys: str) -> dict:

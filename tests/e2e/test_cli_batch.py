@@ -8,9 +8,7 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 import threading
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -19,7 +17,7 @@ import yaml
 
 from tests.support import chroot, images
 from tests.support.cloud import ACCOUNT, KEYS, REGION, Cloud
-from tests.support.places import BOOTSTRAP, scratch
+from tests.support.places import BOOTSTRAP
 
 pytest.importorskip("botocore", reason="botocore is not installed; tests/run.sh puts it into a venv where a Python package index answers")
 from botocore.auth import S3SigV4Auth  # noqa: E402
@@ -31,18 +29,6 @@ SECRET, TOKEN = "se/cr+et=", "to/k+en=="
 BUCKET = f"scar-{ACCOUNT}-{REGION}"
 APPLY = ("--no-layer", "--no-image-check")
 SCRIPT = 'echo "$0 of $AWS_LAMBDA_FUNCTION_NAME, quality $QUALITY, $KIND"; cat\n'
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Cloud]:
-    with Cloud() as cloud:
-        yield cloud
-
-
-@pytest.fixture
-def cloud(running: Cloud) -> Cloud:
-    running.reset()
-    return running
 
 
 @pytest.fixture
@@ -200,16 +186,6 @@ def test_rm_leaves_the_bucket_only(cloud: Cloud, service_role: str, tmp_path: Pa
     assert not iam.list_instance_profiles()["InstanceProfiles"] and [role["RoleName"] for role in iam.list_roles()["Roles"]] == ["AWSBatchServiceRole"]
     assert not cloud.of("ec2").describe_launch_templates()["LaunchTemplates"]
     assert [bucket["Name"] for bucket in cloud.of("s3").list_buckets()["Buckets"]] == [BUCKET]
-
-
-@pytest.fixture
-def container() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="scar-job-", dir=scratch()))
-    rootfs = folder / "rootfs"
-    with images.real_rootfs("busybox") as files:
-        shutil.copytree(files, rootfs, symlinks=True)
-    yield rootfs
-    shutil.rmtree(folder)
 
 
 class Signed(BaseHTTPRequestHandler):

@@ -8,7 +8,6 @@ import subprocess
 import threading
 import time
 import zipfile
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -21,18 +20,6 @@ NAME = "convert"
 ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{NAME}"
 # moto keeps layers and functions apart when it has no Docker, so the runtime travels in the package.
 APPLY = ("--no-layer", "--no-image-check")
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Cloud]:
-    with Cloud() as cloud:
-        yield cloud
-
-
-@pytest.fixture
-def cloud(running: Cloud) -> Cloud:
-    running.reset()
-    return running
 
 
 DEFINITION = f"""

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`scar` and APIs of API Gateway before functions: HTTP APIs, and REST APIs with a stage of their own, against moto."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,18 +10,6 @@ from tests.support.cloud import ACCOUNT, REGION, Cloud
 
 NAME = "web"
 APPLY = ("--no-layer", "--no-image-check")
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Cloud]:
-    with Cloud() as cloud:
-        yield cloud
-
-
-@pytest.fixture
-def cloud(running: Cloud) -> Cloud:
-    running.reset()
-    return running
 
 
 def write(folder: Path, **api: str) -> Path:

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,18 +18,6 @@ from tests.support.places import SCAR
 MIB = 1 << 20
 SIZE = 80 * MIB
 APPLY = ("--no-layer", "--no-image-check")
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Cloud]:
-    with Cloud() as cloud:
-        yield cloud
-
-
-@pytest.fixture
-def cloud(running: Cloud) -> Cloud:
-    running.reset()
-    return running
 
 
 class Hurdle:
